@@ -1,0 +1,66 @@
+//! Borrowed bytes, the only way in which text crosses the boundary. Never promised to be UTF-8.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+/// `{ptr, len}`; valid as long as the call it came with, unless its place says longer. An empty one may carry
+/// a null pointer.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Bytes<'a> {
+    ptr: *const u8,
+    len: usize,
+    borrow: PhantomData<&'a [u8]>,
+}
+
+// SAFETY: F1, a shared borrow of bytes: as sendable as `&[u8]`.
+unsafe impl Send for Bytes<'_> {}
+// SAFETY: F1, likewise.
+unsafe impl Sync for Bytes<'_> {}
+
+impl<'a> Bytes<'a> {
+    /// No bytes at all.
+    pub const EMPTY: Self = Self::new(&[]);
+
+    /// Borrows `bytes`.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { ptr: bytes.as_ptr(), len: bytes.len(), borrow: PhantomData }
+    }
+
+    /// Borrows the bytes of `text`.
+    #[must_use]
+    pub const fn of(text: &'a str) -> Self {
+        Self::new(text.as_bytes())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_slice(&self) -> &'a [u8] {
+        if self.len == 0 || self.ptr.is_null() {
+            return &[];
+        }
+        // SAFETY: F1, whoever wrote this value keeps `len` bytes at `ptr` alive and unchanged for `'a`.
+        unsafe { core::slice::from_raw_parts(self.ptr, self.len) }
+    }
+
+    /// The bytes as text, if they are UTF-8.
+    ///
+    /// # Errors
+    /// Where the bytes stop being UTF-8.
+    pub const fn to_str(&self) -> Result<&'a str, core::str::Utf8Error> {
+        core::str::from_utf8(self.as_slice())
+    }
+}
+
+impl Default for Bytes<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl fmt::Debug for Bytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.as_slice().escape_ascii())
+    }
+}

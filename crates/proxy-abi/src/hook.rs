@@ -1,0 +1,220 @@
+//! Hooks: the one shape of all calls, how hooks are declared and implemented, and the typed wrapper by which
+//! the host calls an implementation.
+
+use core::ffi::c_void;
+use core::marker::PhantomData;
+
+use crate::{Bytes, Call, Status};
+
+/// The one shape of every hook and of every call of a trylist.
+///
+/// `input` and `output` point to the structs that the hook's declaration names; either may be null where the
+/// hook has none. Must not unwind.
+pub type HookFn = unsafe extern "C" fn(
+    user: *mut c_void,
+    call: &Call<'_>,
+    input: *const c_void,
+    output: *mut c_void,
+) -> Status;
+
+/// How the implementations of a hook are run.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HookKind(pub u32);
+
+impl HookKind {
+    /// In order until one does not decline.
+    pub const FIRST: Self = Self(0);
+    /// In order; stop on anything but OK and DECLINED.
+    pub const ALL: Self = Self(1);
+    /// All of them; results are ignored.
+    pub const VOID: Self = Self(2);
+    /// Reserved: the output of one is the input of the next.
+    pub const FOLD: Self = Self(3);
+    /// Those whose key equals the call's key, then those without a key; FIRST within each.
+    pub const KEYED: Self = Self(4);
+
+    /// The name that dumps print.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FIRST => "FIRST",
+            Self::ALL => "ALL",
+            Self::VOID => "VOID",
+            Self::FOLD => "FOLD",
+            Self::KEYED => "KEYED",
+            _ => "unknown",
+        }
+    }
+}
+
+/// Order numbers, httpd's; any other `i32` is legal too.
+pub mod order {
+    /// Before the others.
+    pub const FIRST: i32 = 0;
+    /// Where most belong.
+    pub const MIDDLE: i32 = 10;
+    /// After the others.
+    pub const LAST: i32 = 20;
+}
+
+/// FNV-1a, 64 bits, over the layout text of a hook: guards against mistakes, not against malice.
+#[must_use]
+pub const fn signature(layout: &str) -> u64 {
+    let bytes = layout.as_bytes();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        i += 1;
+    }
+    hash
+}
+
+/// A hook as Rust sees it: its name, how it runs, and the structs that cross.
+///
+/// A growing struct keeps the layout text, and so the signature, as long as it only grows at its end.
+pub trait HookSpec {
+    /// `proxy.load_balance`, `com.example.geo.locate`.
+    const NAME: &'static str;
+    /// How implementations are run.
+    const KIND: HookKind;
+    /// Canonical text of name, revision and both structs, from which the signature is made.
+    const LAYOUT: &'static str;
+    /// One sentence for the dumps.
+    const DOC: &'static str;
+    /// What the caller hands in.
+    type In<'a>;
+    /// What the implementation fills.
+    type Out<'a>;
+    /// The signature that declaration and implementation must share.
+    const SIGNATURE: u64 = signature(Self::LAYOUT);
+}
+
+/// Declares a hook.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct HookDecl<'a> {
+    /// Bytes of this struct.
+    pub size: u32,
+    /// How implementations are run.
+    pub kind: HookKind,
+    /// Its name.
+    pub name: Bytes<'a>,
+    /// Its signature.
+    pub sig: u64,
+    /// Bytes of the input struct.
+    pub in_size: u32,
+    /// Bytes of the output struct.
+    pub out_size: u32,
+    /// One sentence.
+    pub doc: Bytes<'a>,
+    /// The text from which `sig` was made.
+    pub layout: Bytes<'a>,
+}
+
+impl HookDecl<'static> {
+    /// The declaration of `H`.
+    #[must_use]
+    pub const fn of<H: HookSpec>() -> Self {
+        Self {
+            size: size_of::<Self>() as u32,
+            kind: H::KIND,
+            name: Bytes::of(H::NAME),
+            sig: H::SIGNATURE,
+            in_size: size_of::<H::In<'static>>() as u32,
+            out_size: size_of::<H::Out<'static>>() as u32,
+            doc: Bytes::of(H::DOC),
+            layout: Bytes::of(H::LAYOUT),
+        }
+    }
+}
+
+/// Implements a hook, known to the server or not.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct HookImpl<'a> {
+    /// Bytes of this struct.
+    pub size: u32,
+    /// Place among the implementations, see [`order`].
+    pub order: i32,
+    /// The hook's name.
+    pub name: Bytes<'a>,
+    /// The hook's signature.
+    pub sig: u64,
+    /// For KEYED hooks: the key answered for; empty for any.
+    pub key: Bytes<'a>,
+    /// The implementation. `None` is refused.
+    pub func: Option<HookFn>,
+    /// Handed to each call.
+    pub user: *mut c_void,
+    /// `nbefore` names of modules that come later than this one.
+    pub before: *const Bytes<'a>,
+    /// `nafter` names of modules that come earlier.
+    pub after: *const Bytes<'a>,
+    /// See `before`.
+    pub nbefore: u32,
+    /// See `after`.
+    pub nafter: u32,
+    /// Bytes of scratch that each trylist of this implementation wants.
+    pub scratch_size: u32,
+    /// Its alignment, at most 64.
+    pub scratch_align: u32,
+}
+
+/// A module's function with the signature it was registered for.
+#[derive(Clone, Copy, Debug)]
+pub struct RawEntry {
+    sig: u64,
+    func: HookFn,
+    user: *mut c_void,
+}
+
+// SAFETY: F4, implementations of hooks are called from any executor.
+unsafe impl Send for RawEntry {}
+// SAFETY: F4, concurrently.
+unsafe impl Sync for RawEntry {}
+
+impl RawEntry {
+    /// Wraps an implementation.
+    ///
+    /// # Safety
+    /// `func` obeys the contract of the hook whose signature is `sig`, and stays callable with `user` for as
+    /// long as this value or a copy of it is used.
+    #[must_use]
+    pub const unsafe fn new(sig: u64, func: HookFn, user: *mut c_void) -> Self {
+        Self { sig, func, user }
+    }
+
+    /// As an implementation of `H`, if that is what it was registered for.
+    #[must_use]
+    pub fn typed<H: HookSpec>(self) -> Option<Entry<H>> {
+        (self.sig == H::SIGNATURE).then_some(Entry { raw: self, spec: PhantomData })
+    }
+}
+
+/// An implementation of the hook `H`.
+#[derive(Debug)]
+pub struct Entry<H: HookSpec> {
+    raw: RawEntry,
+    spec: PhantomData<fn() -> H>,
+}
+
+impl<H: HookSpec> Clone for Entry<H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H: HookSpec> Copy for Entry<H> {}
+
+impl<H: HookSpec> Entry<H> {
+    /// Calls it.
+    #[inline]
+    pub fn call<'a>(&self, call: &Call<'_>, input: &H::In<'a>, output: &mut H::Out<'a>) -> Status {
+        let input: *const H::In<'a> = input;
+        let output: *mut H::Out<'a> = output;
+        // SAFETY: F2 and F3, the signature says that the function takes these structs, and it does not unwind.
+        unsafe { (self.raw.func)(self.raw.user, call, input.cast(), output.cast()) }
+    }
+}
