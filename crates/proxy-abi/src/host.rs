@@ -138,7 +138,7 @@ pub struct Host {
     /// Writes a line to the error log, under the module's ident. Any thread.
     #[allow(clippy::type_complexity, reason = "a row of a table of functions")]
     pub log: extern "C" fn(
-        host: &Host,
+        host: &Self,
         module: &Module,
         level: Level,
         target: Bytes<'_>,
@@ -149,21 +149,21 @@ pub struct Host {
         nfields: u32,
     ),
     /// Says what is wrong; the message is copied. `at` is the configuration value meant, or null.
-    pub set_error: extern "C" fn(host: &Host, err: &ErrSink, code: i32, message: Bytes<'_>, at: *const Value),
+    pub set_error: extern "C" fn(host: &Self, err: &ErrSink, code: i32, message: Bytes<'_>, at: *const Value),
     /// Declares a hook. In `init` only.
-    pub declare_hook: extern "C" fn(host: &Host, registrar: &Registrar, decl: &HookDecl<'_>) -> Status,
+    pub declare_hook: extern "C" fn(host: &Self, registrar: &Registrar, decl: &HookDecl<'_>) -> Status,
     /// Implements a hook. In `init` only.
-    pub hook: extern "C" fn(host: &Host, registrar: &Registrar, hook: &HookImpl<'_>) -> Status,
+    pub hook: extern "C" fn(host: &Self, registrar: &Registrar, hook: &HookImpl<'_>) -> Status,
     /// Makes a cluster and answers its number within this `init`. In `init` only.
     pub cluster: extern "C" fn(
-        host: &Host,
+        host: &Self,
         registrar: &Registrar,
         decl: &ClusterDecl<'_>,
         cluster: &mut u32,
     ) -> Status,
     /// Adds an endpoint to a cluster that this `init` made. In `init` only.
     pub endpoint: extern "C" fn(
-        host: &Host,
+        host: &Self,
         registrar: &Registrar,
         cluster: u32,
         decl: &EndpointDecl<'_>,
@@ -172,7 +172,7 @@ pub struct Host {
     /// Asks for `size` bytes beside each object of a kind, aligned to `align` (at most 64), and answers the
     /// offset in the object's `blob`. `ctor` may be null: zeroed memory. In `init` only.
     pub blob: extern "C" fn(
-        host: &Host,
+        host: &Self,
         registrar: &Registrar,
         kind: BlobKind,
         size: u32,
@@ -190,7 +190,7 @@ pub struct Host {
     /// The `index`th value of a list or a map, with its key if there is one; null past the end.
     pub value_at: extern "C" fn(value: &Value, index: usize, key: &mut Bytes<'_>) -> *const Value,
     /// An extension by name and signature, or null. This version has none.
-    pub get_ext: extern "C" fn(host: &Host, id: Bytes<'_>, sig: u64) -> *const c_void,
+    pub get_ext: extern "C" fn(host: &Self, id: Bytes<'_>, sig: u64) -> *const c_void,
 }
 
 // SAFETY: F7, read-only data; `max_level` is an atomic that lives as long as the process.
