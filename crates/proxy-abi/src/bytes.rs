@@ -64,3 +64,29 @@ impl fmt::Debug for Bytes<'_> {
         write!(f, "\"{}\"", self.as_slice().escape_ascii())
     }
 }
+
+/// Bytes whose lifetime no borrow can tell: part of a shared object such as an endpoint set, and valid as long as
+/// that object. The same layout as [`Bytes`], and the same type in C.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RawBytes {
+    ptr: *const u8,
+    len: usize,
+}
+
+impl RawBytes {
+    /// The place of `bytes`, whose owner keeps them as long as the object that this becomes part of.
+    #[must_use]
+    pub const fn of(bytes: &[u8]) -> Self {
+        Self { ptr: bytes.as_ptr(), len: bytes.len() }
+    }
+
+    /// The bytes.
+    ///
+    /// # Safety
+    /// The object that this is part of lives for `'a`.
+    #[must_use]
+    pub const unsafe fn as_bytes<'a>(self) -> Bytes<'a> {
+        Bytes { ptr: self.ptr, len: self.len, borrow: PhantomData }
+    }
+}

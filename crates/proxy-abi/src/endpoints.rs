@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::Bytes;
+use crate::RawBytes;
 
 /// What the server counts about one endpoint; a cache line of its own. All executors write it, policies read.
 #[repr(C, align(64))]
@@ -45,7 +45,7 @@ pub struct Endpoint {
     /// The same after every reload: made from the cluster's name and the normalised URL.
     pub id: u64,
     /// `host:port`. Lives as long as the set.
-    pub addr: Bytes<'static>,
+    pub addr: RawBytes,
     /// Relative capacity, 1 unless configured.
     pub weight: u32,
     /// Whether it may take traffic.
@@ -81,7 +81,7 @@ pub struct EndpointSet {
     /// Reserved, zero.
     pub reserved: u32,
     /// The cluster's name.
-    pub name: Bytes<'static>,
+    pub name: RawBytes,
     /// `len` endpoints, `stride` bytes apart.
     pub ptr: *const Endpoint,
     /// How many.

@@ -25,7 +25,7 @@ mod trylist;
 pub use balance::{
     Failure, FailureKind, LbIn, LbOut, LoadBalance, NextIn, Outcome, OutcomeResult, Target, TryVt,
 };
-pub use bytes::Bytes;
+pub use bytes::{Bytes, RawBytes};
 pub use call::{Call, ErrSink};
 pub use descriptor::{
     ArgKind, Directive, FiniFn, InitFn, MAGIC, Module, NOTE_OWNER, NOTE_SECTION, NOTE_TYPE_MODULE, Note,
