@@ -1,0 +1,51 @@
+//! The grammar of `Host` and of the authority of a target: one host, perhaps a port, and nothing that two
+//! readers could see differently.
+
+use std::net::Ipv6Addr;
+
+/// The longest authority, in bytes: that of a DNS name.
+const MAX: usize = 255;
+
+/// Checks `host[:port]` and gives the length of the host part.
+///
+/// Narrower than RFC 3986 section 3.2.2: a name is letters, digits, `-`, `_` and single dots, so that no
+/// userinfo, list, percent-encoding or trailing dot passes; a port is 1 to 65535.
+pub(crate) fn check(authority: &[u8]) -> Result<usize, &'static str> {
+    if authority.len() > MAX {
+        return Err("Host is longer than 255 bytes");
+    }
+    let host = if authority.first() == Some(&b'[') { bracketed(authority)? } else { named(authority)? };
+    match &authority[host..] {
+        [] => Ok(host),
+        [b':', port @ ..] if is_port(port) => Ok(host),
+        _ => Err("port of Host is not a number from 1 to 65535"),
+    }
+}
+
+fn bracketed(authority: &[u8]) -> Result<usize, &'static str> {
+    let close = authority.iter().position(|byte| *byte == b']').ok_or("Host has an open bracket")?;
+    let address = std::str::from_utf8(&authority[1..close]).unwrap_or_default();
+    match address.parse::<Ipv6Addr>() {
+        Ok(_) => Ok(close + 1),
+        Err(_) => Err("Host holds no IPv6 address between its brackets"),
+    }
+}
+
+fn named(authority: &[u8]) -> Result<usize, &'static str> {
+    let end = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
+    let host = &authority[..end];
+    if host.split(|byte| *byte == b'.').any(<[u8]>::is_empty) {
+        return Err("Host is empty or has an empty label");
+    }
+    if !host.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+        return Err("Host holds a byte that a host name may not");
+    }
+    Ok(end)
+}
+
+fn is_port(digits: &[u8]) -> bool {
+    let number = digits.iter().try_fold(0_u32, |sum, byte| {
+        byte.is_ascii_digit().then(|| sum.saturating_mul(10).saturating_add(u32::from(byte - b'0')))
+    });
+    digits.len() <= 5 && number.is_some_and(|port| (1..=65_535).contains(&port))
+}

@@ -1,0 +1,501 @@
+//! Request heads: the index of one, and the facts that decide how the request is framed, routed and sent on.
+
+use std::mem::MaybeUninit;
+
+use proxy_core::path;
+
+use super::field::{self, Connection, Field, Name, Span};
+use super::progress::Progress;
+use super::target::{self, Target};
+use super::{Fault, Limits, MAX_FIELDS, Parsed, Reject, Version, authority};
+
+/// The methods whose meaning matters here (RFC 9110 section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "each is the method of its name")]
+pub enum Method {
+    #[default]
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Options,
+    Patch,
+    /// Never in a complete head: refused with 405.
+    Connect,
+    /// Never in a complete head: refused with 405.
+    Trace,
+    /// Any other token; sent on as it is.
+    Other,
+}
+
+impl Method {
+    fn of(token: &[u8]) -> Self {
+        match token {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"DELETE" => Self::Delete,
+            b"OPTIONS" => Self::Options,
+            b"PATCH" => Self::Patch,
+            b"CONNECT" => Self::Connect,
+            b"TRACE" => Self::Trace,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether doing it twice is the same as once (RFC 9110 section 9.2.2), so that a repeat is allowed.
+    #[must_use]
+    pub const fn is_idempotent(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options)
+    }
+
+    /// Whether a body with it is unusual enough that an endpoint might not read it.
+    const fn expects_no_body(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Delete | Self::Options | Self::Connect | Self::Trace)
+    }
+}
+
+/// How the end of a request body is found (RFC 9112 section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Body {
+    /// There is none, and no field announces one.
+    #[default]
+    None,
+    /// So many bytes; 0 is possible.
+    Length(u64),
+    /// Chunks, then perhaps trailers.
+    Chunked,
+}
+
+impl Body {
+    /// Whether no byte of content follows the head.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        matches!(self, Self::None | Self::Length(0))
+    }
+}
+
+/// The index of a request head; belongs to a connection and is used again for each of its requests.
+#[derive(Debug, Default)]
+pub struct RequestHead {
+    fields: Vec<Field>,
+    /// The canonical path where it differs from the path as sent; else of no meaning.
+    respelt: Vec<u8>,
+    facts: Facts,
+    progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Facts {
+    method: Method,
+    method_at: Span,
+    target: Span,
+    path: Span,
+    query: Option<Span>,
+    host: Option<Span>,
+    /// Bytes of the host that are not its port.
+    host_name: usize,
+    version: Version,
+    body: Body,
+    keep_alive: bool,
+    expect_continue: bool,
+    websocket: bool,
+    te_trailers: bool,
+    respelt: bool,
+    max_forwards: Option<u32>,
+}
+
+impl RequestHead {
+    /// Parses the head at the beginning of `bytes`; one CRLF left over from the request before is skipped
+    /// (RFC 9112 section 2.2) and counted into the length.
+    ///
+    /// Call it again with the same and more bytes after [`Parsed::Partial`], and [`RequestHead::clear`] when a
+    /// head is given up half-way. How the bytes arrived makes no difference to the outcome.
+    ///
+    /// # Errors
+    /// See [`Reject`]. The connection is closed after the answer.
+    pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Parsed, Reject> {
+        // Offsets are 32 bits wide, and nothing beyond the limit is ever looked at.
+        let window = &bytes[..bytes.len().min(limits.head).min(u32::MAX as usize)];
+        let outcome =
+            if self.progress.is_idle(window) { Ok(None) } else { self.parse_window(window, limits) };
+        let outcome = match outcome {
+            Ok(None) => self.progress.wait(window, limits).map_err(Reject::from).map(|()| Parsed::Partial),
+            Ok(Some(len)) => Ok(Parsed::Complete(len)),
+            Err(reject) => Err(reject),
+        };
+        if outcome != Ok(Parsed::Partial) {
+            self.progress = Progress::default();
+        }
+        outcome
+    }
+
+    /// Forgets a head that will not be completed.
+    pub fn clear(&mut self) {
+        self.progress = Progress::default();
+        self.fields.clear();
+    }
+
+    /// The request, read from the bytes that [`RequestHead::parse`] found complete.
+    #[must_use]
+    pub fn view<'b>(&'b self, bytes: &'b [u8]) -> Request<'b> {
+        Request { head: self, bytes }
+    }
+
+    fn parse_window(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, Reject> {
+        let Some(first) = skip_empty_line(window)? else { return Ok(None) };
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        let mut tokens = httparse::Request::new(&mut []);
+        let parsed =
+            tokens.parse_with_uninit_headers(&window[first..], &mut slots[..limits.fields.min(MAX_FIELDS)]);
+        let line = line_length(&window[first..]);
+        match parsed {
+            _ if line > limits.line => Err(Fault::Line.into()),
+            Err(error) => Err(Fault::from(error).into()),
+            Ok(httparse::Status::Partial) => {
+                self.progress.restart(window, first);
+                Ok(None)
+            }
+            Ok(httparse::Status::Complete(len)) => {
+                let head = &window[..first + len];
+                field::index(&mut self.fields, tokens.headers, head, limits)?;
+                let method = tokens.method.unwrap_or_default().as_bytes();
+                let target = tokens.path.unwrap_or_default().as_bytes();
+                let version = if tokens.version == Some(0) { Version::Http10 } else { Version::Http11 };
+                self.conclude(head, method, target, version, limits)?;
+                Ok(Some(head.len()))
+            }
+        }
+    }
+
+    /// Draws the facts from the tokens; what is a 400 goes before what is merely not done here.
+    fn conclude(
+        &mut self,
+        head: &[u8],
+        method: &[u8],
+        target: &[u8],
+        version: Version,
+        limits: &Limits,
+    ) -> Result<(), Reject> {
+        let kind = Method::of(method);
+        let parts = target::parse(kind, target).map_err(Reject::bad)?;
+        let connection = field::connection(&mut self.fields, head)?;
+        let body = body(&self.fields, head, version)?;
+        let host = host(&self.fields, head, &parts, version)?;
+        let path = path::canonical(parts.path, &mut self.respelt).map_err(bad_path)?;
+        let respelt = path != parts.path;
+        check_method(kind, method, body, limits)?;
+        let expect_continue = expects_continue(&self.fields, head)? && version == Version::Http11;
+        self.facts = Facts {
+            method: kind,
+            method_at: Span::within(head, method),
+            target: Span::within(head, target),
+            path: Span::within(head, parts.path),
+            query: parts.query.map(|query| Span::within(head, query)),
+            host: host.map(|host| Span::within(head, host)),
+            host_name: host.map_or(0, |host| authority::check(host).unwrap_or_default()),
+            version,
+            body,
+            keep_alive: keep_alive(connection, version),
+            expect_continue: expect_continue && !body.is_empty(),
+            websocket: connection.upgrade
+                && version == Version::Http11
+                && kind == Method::Get
+                && body.is_empty()
+                && names(&self.fields, head, Name::Upgrade, b"websocket"),
+            te_trailers: version == Version::Http11 && names(&self.fields, head, Name::Te, b"trailers"),
+            respelt,
+            max_forwards: max_forwards(&self.fields, head, kind)?,
+        };
+        Ok(())
+    }
+}
+
+/// A parsed request: facts, and views into the bytes of its head.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'b> {
+    head: &'b RequestHead,
+    bytes: &'b [u8],
+}
+
+impl<'b> Request<'b> {
+    /// The method as a kind; see [`Request::method_name`] for its bytes.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.head.facts.method
+    }
+
+    /// The method as sent.
+    #[must_use]
+    pub fn method_name(&self) -> &'b [u8] {
+        self.head.facts.method_at.of(self.bytes)
+    }
+
+    /// The target as sent, in whatever form: what httpd calls the unparsed URI.
+    #[must_use]
+    pub fn target(&self) -> &'b [u8] {
+        self.head.facts.target.of(self.bytes)
+    }
+
+    /// The path as sent, without its query; `/` where an absolute target has none, `*` for `OPTIONS *`.
+    #[must_use]
+    pub fn path(&self) -> &'b [u8] {
+        match self.head.facts.path.of(self.bytes) {
+            [] if self.head.facts.method == Method::Options && self.query().is_none() => b"*",
+            [] => b"/",
+            path => path,
+        }
+    }
+
+    /// The path in the form that routes and access rules are matched with ([`proxy_core::path`]).
+    #[must_use]
+    pub fn canonical_path(&self) -> &'b [u8] {
+        if self.head.facts.respelt { &self.head.respelt } else { self.path() }
+    }
+
+    /// What follows the first `?` of the target.
+    #[must_use]
+    pub fn query(&self) -> Option<&'b [u8]> {
+        self.head.facts.query.map(|span| span.of(self.bytes))
+    }
+
+    /// The version that the client speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.head.facts.version
+    }
+
+    /// Host and port as the client gave them; none only in HTTP/1.0.
+    #[must_use]
+    pub fn host(&self) -> Option<&'b [u8]> {
+        self.head.facts.host.map(|span| span.of(self.bytes))
+    }
+
+    /// The host without its port, in the client's spelling; an IPv6 address keeps its brackets.
+    #[must_use]
+    pub fn host_name(&self) -> Option<&'b [u8]> {
+        self.host().and_then(|host| host.get(..self.head.facts.host_name))
+    }
+
+    /// How the end of the body is found.
+    #[must_use]
+    pub fn body(&self) -> Body {
+        self.head.facts.body
+    }
+
+    /// Whether the request has a body that an endpoint might not expect (GET, HEAD, DELETE, OPTIONS): what is
+    /// left unread would be taken for the next request, so its connection is closed afterwards.
+    #[must_use]
+    pub fn body_is_unusual(&self) -> bool {
+        self.method().expects_no_body() && !self.body().is_empty()
+    }
+
+    /// Whether the client wants the connection kept.
+    #[must_use]
+    pub fn keep_alive(&self) -> bool {
+        self.head.facts.keep_alive
+    }
+
+    /// Whether the client waits for a 100 before it sends its body.
+    #[must_use]
+    pub fn expect_continue(&self) -> bool {
+        self.head.facts.expect_continue
+    }
+
+    /// Whether the client asks to change to WebSocket, the only protocol that is tunnelled. Other offers are
+    /// removed in silence.
+    #[must_use]
+    pub fn wants_websocket(&self) -> bool {
+        self.head.facts.websocket
+    }
+
+    /// Whether the client said that it takes trailers.
+    #[must_use]
+    pub fn te_trailers(&self) -> bool {
+        self.head.facts.te_trailers
+    }
+
+    /// `Max-Forwards` of an OPTIONS request; 0 means that the answer is ours to give.
+    #[must_use]
+    pub fn max_forwards(&self) -> Option<u32> {
+        self.head.facts.max_forwards
+    }
+
+    /// All fields in order, as name and value.
+    pub fn fields(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'b> {
+        let bytes = self.bytes;
+        self.head.fields.iter().map(move |field| (field.name.of(bytes), field.value.of(bytes)))
+    }
+
+    /// The value of the first field of this name, in any case.
+    #[must_use]
+    pub fn field(&self, name: &[u8]) -> Option<&'b [u8]> {
+        self.fields().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(crate) fn index(&self) -> &'b [Field] {
+        &self.head.fields
+    }
+
+    pub(crate) fn bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+}
+
+impl Reject {
+    const fn bad(reason: &'static str) -> Self {
+        Self { status: 400, reason }
+    }
+}
+
+impl From<Fault> for Reject {
+    fn from(fault: Fault) -> Self {
+        let status = match fault {
+            Fault::Line => 414,
+            Fault::Fields(_) => 431,
+            Fault::Grammar(_) => 400,
+        };
+        Self { status, reason: fault.reason() }
+    }
+}
+
+/// Gives the offset of the request line; none when only half of an empty line is there.
+fn skip_empty_line(window: &[u8]) -> Result<Option<usize>, Reject> {
+    const EMPTY: Reject = Reject::bad("empty lines before the request line");
+    match window {
+        [] | [b'\r'] => Ok(None),
+        [b'\r', b'\n', b'\r' | b'\n', ..] => Err(EMPTY),
+        [b'\r', b'\n', ..] => Ok(Some(2)),
+        [b'\r' | b'\n', ..] => Err(EMPTY),
+        _ => Ok(Some(0)),
+    }
+}
+
+fn line_length(text: &[u8]) -> usize {
+    let line = text.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[..end]);
+    line.strip_suffix(b"\r").unwrap_or(line).len()
+}
+
+fn bad_path(error: path::PathError) -> Reject {
+    use path::PathError;
+    Reject::bad(match error {
+        PathError::DotSegment => "path holds a dot segment",
+        PathError::Encoding => "path holds a broken percent-encoding",
+        PathError::Control => "path holds a control character",
+        PathError::Byte => "path holds a byte that must be percent-encoded",
+        PathError::Overlong => "path holds overlong UTF-8",
+    })
+}
+
+fn check_method(kind: Method, method: &[u8], body: Body, limits: &Limits) -> Result<(), Reject> {
+    match kind {
+        Method::Connect | Method::Trace if !body.is_empty() => {
+            Err(Reject::bad("CONNECT or TRACE with a body"))
+        }
+        Method::Connect => Err(Reject { status: 405, reason: "CONNECT is not allowed" }),
+        Method::Trace => Err(Reject { status: 405, reason: "TRACE is not allowed" }),
+        Method::Other if method.len() > limits.method => {
+            Err(Reject { status: 501, reason: "method is too long" })
+        }
+        // `get` is not GET, and an endpoint might think it is.
+        Method::Other if method.iter().any(u8::is_ascii_lowercase) => {
+            Err(Reject { status: 501, reason: "method holds lower-case letters" })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn body(fields: &[Field], head: &[u8], version: Version) -> Result<Body, Reject> {
+    let length = field::only(fields, head, Name::ContentLength)
+        .map_err(|()| Reject::bad("more than one Content-Length"))?;
+    let coding = field::only(fields, head, Name::TransferEncoding)
+        .map_err(|()| Reject::bad("more than one Transfer-Encoding"))?;
+    match (length, coding) {
+        (Some(_), Some(_)) => Err(Reject::bad("both Content-Length and Transfer-Encoding")),
+        (None, Some(_)) if version == Version::Http10 => Err(Reject::bad("Transfer-Encoding in HTTP/1.0")),
+        (None, Some(coding)) => transfer_coding(coding),
+        (Some(length), None) => field::content_length(length)
+            .map(Body::Length)
+            .ok_or(Reject::bad("Content-Length is not a number up to 2^63 - 1")),
+        (None, None) => Ok(Body::None),
+    }
+}
+
+/// RFC 9112 section 6.1: a coding that we know of but do not undo is a 501, all else is an attempt to disagree.
+fn transfer_coding(value: &[u8]) -> Result<Body, Reject> {
+    if value.eq_ignore_ascii_case(b"chunked") {
+        return Ok(Body::Chunked);
+    }
+    let mut codings = value.split(|byte| *byte == b',').map(field::trim);
+    let known = |coding: &[u8]| {
+        [&b"gzip"[..], b"x-gzip", b"deflate", b"compress", b"x-compress"]
+            .iter()
+            .any(|known| coding.eq_ignore_ascii_case(known))
+    };
+    if codings.next_back().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_some_and(known)
+        && codings.all(known)
+    {
+        return Err(Reject { status: 501, reason: "transfer coding other than chunked" });
+    }
+    Err(Reject::bad("Transfer-Encoding is not chunked"))
+}
+
+fn host<'b>(
+    fields: &[Field],
+    head: &'b [u8],
+    target: &Target<'b>,
+    version: Version,
+) -> Result<Option<&'b [u8]>, Reject> {
+    let host = field::only(fields, head, Name::Host).map_err(|()| Reject::bad("more than one Host"))?;
+    let Some(host) = host else {
+        let missing = version == Version::Http11;
+        return if missing { Err(Reject::bad("no Host")) } else { Ok(target.authority) };
+    };
+    authority::check(host).map_err(Reject::bad)?;
+    if fields.iter().any(|field| field.kind == Name::Host && field.value.start - field.name.end > 2) {
+        return Err(Reject::bad("more than one blank before the value of Host"));
+    }
+    match target.authority {
+        Some(authority) if !authority.eq_ignore_ascii_case(host) => {
+            Err(Reject::bad("Host differs from the host of the target"))
+        }
+        _ => Ok(Some(host)),
+    }
+}
+
+fn keep_alive(connection: Connection, version: Version) -> bool {
+    !connection.close && (version == Version::Http11 || connection.keep_alive)
+}
+
+fn expects_continue(fields: &[Field], head: &[u8]) -> Result<bool, Reject> {
+    match field::only(fields, head, Name::Expect) {
+        Ok(None) => Ok(false),
+        Ok(Some(value)) if value.eq_ignore_ascii_case(b"100-continue") => Ok(true),
+        _ => Err(Reject { status: 417, reason: "Expect is not one 100-continue" }),
+    }
+}
+
+/// RFC 9110 section 7.6.2; of the two methods it is for, TRACE does not come this far.
+fn max_forwards(fields: &[Field], head: &[u8], method: Method) -> Result<Option<u32>, Reject> {
+    const BAD: Reject = Reject::bad("Max-Forwards is not one number");
+    if method != Method::Options {
+        return Ok(None);
+    }
+    let Some(value) = field::only(fields, head, Name::MaxForwards).map_err(|()| BAD)? else {
+        return Ok(None);
+    };
+    let hops = field::content_length(value).ok_or(BAD)?;
+    Ok(Some(u32::try_from(hops).unwrap_or(u32::MAX)))
+}
+
+/// Whether a list field of this kind has the element, in any case.
+pub(crate) fn names(fields: &[Field], head: &[u8], kind: Name, element: &[u8]) -> bool {
+    fields
+        .iter()
+        .filter(|field| field.kind == kind)
+        .flat_map(|field| field::list(field.value.of(head)))
+        .any(|found| found.eq_ignore_ascii_case(element))
+}
