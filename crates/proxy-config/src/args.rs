@@ -1,4 +1,5 @@
-//! Argument kinds: how many words a directive takes (httpd's `cmd_how`), and the values that many of them are.
+//! Argument kinds: how many words a directive takes (httpd's `cmd_how`), and the values that many of them
+//! are.
 
 use std::time::Duration;
 
@@ -84,8 +85,8 @@ pub enum Unit {
     Hours,
 }
 
-/// A whole number and one of httpd's suffixes `us`, `ms`, `s`, `mi` or `min`, `h` or `hr`, in any case; without
-/// one it is in `default` units (`ap_timeout_parameter_parse` in `server/util.c`).
+/// A whole number and one of httpd's suffixes `us`, `ms`, `s`, `mi` or `min`, `h` or `hr`, in any case;
+/// without one it is in `default` units (`ap_timeout_parameter_parse` in `server/util.c`).
 pub fn parse_duration(word: &Word, default: Unit) -> Result<Duration, Diagnostic> {
     duration(&word.text, default).ok_or_else(|| {
         let message = format!("`{}` is not a duration", word.text);

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::reader::Reader;
 use crate::stack::{Kind, Opening};
 
-/// What becomes of a section: those that are no conditional stay. Wrong arguments of a conditional are reported,
-/// and it counts as one that does not hold, as it does when it is not `sound`.
+/// What becomes of a section: those that are no conditional stay. Wrong arguments of a conditional are
+/// reported, and it counts as one that does not hold, as it does when it is not `sound`.
 pub(crate) fn kind(reader: &mut Reader<'_>, opening: &Opening, sound: bool) -> Kind {
     let Some(test) = test(&opening.name.text) else { return Kind::Section };
     let word = match opening.args.as_slice() {

@@ -1,46 +1,62 @@
 //! Variables: `Define`d names, the environment, and `${…}` in a line.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::lines::{Line, LineBuilder, MAX_LINE};
 use crate::loader::Loader;
 use crate::nearest::nearest;
 
-/// What stands between `${` and `}` for a dollar sign that is meant literally: an empty name, which nothing can
-/// define, with the dollar as its default.
+/// What stands between `${` and `}` for a dollar sign that is meant literally: an empty name, which nothing
+/// can define, with the dollar as its default.
 pub(crate) const LITERAL_DOLLAR: &str = "${?=$}";
 
-/// The names that `-D` and `Define` made known, in that order.
+/// Of one line no more faults are told.
+const MAX_FAULTS: usize = 100;
+
+/// The names that `-D` and `Define` made known.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Defines(Vec<(String, Option<String>)>);
+pub(crate) struct Defines {
+    by_name: BTreeMap<String, Define>,
+    /// How many were made, to keep them in order.
+    made: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Define {
+    order: usize,
+    value: Option<String>,
+}
 
 impl Defines {
     /// A later definition of a name replaces the earlier. A name without a value serves `IfDefine` alone.
     pub(crate) fn define(&mut self, name: String, value: Option<String>) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some(entry) => entry.1 = value,
-            None => self.0.push((name, value)),
-        }
+        self.made += 1;
+        let order = self.by_name.get(&name).map_or(self.made, |known| known.order);
+        self.by_name.insert(name, Define { order, value });
     }
 
     pub(crate) fn undefine(&mut self, name: &str) {
-        self.0.retain(|(known, _)| known != name);
+        self.by_name.remove(name);
     }
 
     pub(crate) fn is_defined(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == name)
+        self.by_name.contains_key(name)
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.by_name.keys().map(String::as_str)
     }
 
+    /// Names and values in the order of their first definition; no value is an empty one.
     pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
-        self.0.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect()
+        let mut defines: Vec<_> = self.by_name.into_iter().collect();
+        defines.sort_by_key(|(_, define)| define.order);
+        defines.into_iter().map(|(name, define)| (name, define.value.unwrap_or_default())).collect()
     }
 
     fn value(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name)?.1.as_deref()
+        self.by_name.get(name)?.value.as_deref()
     }
 }
 
@@ -52,8 +68,9 @@ pub(crate) struct Fault {
     pub(crate) help: Option<String>,
 }
 
-/// Replaces every `${NAME}` and `${NAME?=default}` of a line: by what was defined, else by the environment, else
-/// by the default. What is put in is not looked at again. A variable with a fault stays as it is written.
+/// Replaces every `${NAME}` and `${NAME?=default}` of a line: by what was defined, else by the environment,
+/// else by the default. What is put in is not looked at again. A variable with a fault stays as it is
+/// written.
 pub(crate) fn expand<'t>(line: Line<'t>, defines: &Defines, loader: &dyn Loader) -> (Line<'t>, Vec<Fault>) {
     if !line.text.contains("${") {
         return (line, Vec::new());
@@ -62,6 +79,9 @@ pub(crate) fn expand<'t>(line: Line<'t>, defines: &Defines, loader: &dyn Loader)
     let mut faults = Vec::new();
     let mut at = 0;
     while let Some(start) = line.text[at..].find("${").map(|found| at + found) {
+        if faults.len() >= MAX_FAULTS {
+            break;
+        }
         expanded.append(&line, at..start);
         let Some(end) = line.text[start..].find('}').map(|found| start + found + 1) else {
             let message = "`${` has no closing `}`".into();

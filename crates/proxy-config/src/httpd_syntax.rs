@@ -47,7 +47,8 @@ impl Parser<'_, '_, '_> {
             return self.skipped(&line);
         }
         let is_section = text.starts_with('<');
-        // A section is opened even if a variable of its tag is unknown, or its closing tag would be a second error.
+        // A section is opened even if a variable of its tag is unknown, or its closing tag would be a second
+        // error.
         let Some(line) = self.reader.expand(line, &mut self.locator, is_section) else { return };
         let trimmed = line.trimmed();
         let text = &line.text[trimmed.clone()];
@@ -94,11 +95,11 @@ impl Parser<'_, '_, '_> {
         if name.is_empty() {
             return self.fault(line, range, "a section needs a name directly after `<`");
         }
-        let tag = self.tag_end(line, name.end..range.end);
+        let (tag, is_ended) = self.tag_end(line, name.end..range.end);
         let rest = trim(&line.text, name.end..tag);
         let name = self.word(line, name);
         let (args, sound) = match self.words(line, rest.clone()) {
-            Ok(args) => (args, true),
+            Ok(args) => (args, is_ended),
             Err(args) => (args, false),
         };
         let opening = Opening { name, args, raw: line.text[rest].to_owned() };
@@ -106,28 +107,28 @@ impl Parser<'_, '_, '_> {
     }
 
     fn closing_tag(&mut self, line: &Line<'_>, range: Range<usize>) {
-        let tag = self.tag_end(line, range.start + 2..range.end);
+        let (tag, _) = self.tag_end(line, range.start + 2..range.end);
         let name = trim(&line.text, range.start + 2..tag);
         let span = self.span(line, range);
         let name = line.text[name].to_owned();
         self.reader.stack.close_tag(self.base, &name, span, &mut self.reader.diagnostics);
     }
 
-    /// Where the `>` of a tag stands. It has to end the line; if it does not, that is reported, and the tag goes
-    /// on to the last one there is, or to the end of the line.
-    fn tag_end(&mut self, line: &Line<'_>, range: Range<usize>) -> usize {
+    /// Where the `>` of a tag stands, and whether it ends the line, as it has to. If it does not, that is
+    /// reported, and the tag goes on to the last `>` there is, or to the end of the line.
+    fn tag_end(&mut self, line: &Line<'_>, range: Range<usize>) -> (usize, bool) {
         let text = &line.text[range.clone()];
         match text.rfind('>') {
-            Some(at) if at + 1 == text.len() => range.start + at,
+            Some(at) if at + 1 == text.len() => (range.start + at, true),
             Some(at) => {
                 let after = trim(&line.text, range.start + at + 1..range.end);
                 self.fault(line, after, "nothing may follow the `>` of a section");
-                range.start + at
+                (range.start + at, false)
             }
             None => {
                 let whole = line.trimmed();
                 self.fault(line, whole, "the section is missing its `>`");
-                range.end
+                (range.end, false)
             }
         }
     }

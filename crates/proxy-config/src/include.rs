@@ -141,7 +141,8 @@ fn is_pattern(part: &OsStr) -> bool {
     part.to_string_lossy().contains(['*', '?', '['])
 }
 
-/// Whether a name matches a pattern of `*`, `?` and `[a-z]` or `[!a-z]`. A leading dot is matched by a dot only.
+/// Whether a name matches a pattern of `*`, `?` and `[a-z]` or `[!a-z]`. A leading dot is matched by a dot
+/// only.
 fn matches(pattern: &[char], name: &str) -> bool {
     if name.starts_with('.') && pattern.first() != Some(&'.') {
         return false;

@@ -26,8 +26,8 @@ pub struct DirEntry {
     pub is_dir: bool,
 }
 
-/// Files and variables that exist in memory only: for tests, and for texts a program brings along. A directory
-/// exists as long as a file is below it.
+/// Files and variables that exist in memory only: for tests, and for texts a program brings along. A
+/// directory exists as long as a file is below it.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLoader {
     files: BTreeMap<PathBuf, Vec<u8>>,

@@ -7,8 +7,8 @@ const ALIKE: f64 = 0.85;
 /// In bytes; nobody means a directive by a longer word, and comparing costs the product of the lengths.
 const LONGEST: usize = 128;
 
-/// The candidate nearest to `word`, if one is near enough to be meant; case does not count. Of equally near ones
-/// the first wins. The same measure serves directive, module and variable names.
+/// The candidate nearest to `word`, if one is near enough to be meant; case does not count. Of equally near
+/// ones the first wins. The same measure serves directive, module and variable names.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
         return None;

@@ -69,7 +69,8 @@ pub trait Reading {
     fn load_module(&mut self, node: &Node, sources: &Sources, diagnostics: &mut Diagnostics);
 }
 
-/// A reading in which there are no modules and `LoadModule` does nothing: for programs that only look at the tree.
+/// A reading in which there are no modules and `LoadModule` does nothing: for programs that only look at the
+/// tree.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoModules;
 
@@ -85,8 +86,8 @@ impl Reading for NoModules {
     fn load_module(&mut self, _node: &Node, _sources: &Sources, _diagnostics: &mut Diagnostics) {}
 }
 
-/// What was read. With errors among the diagnostics the tree is what could be understood, fit for finding further
-/// errors, not for running.
+/// What was read. With errors among the diagnostics the tree is what could be understood, fit for finding
+/// further errors, not for running.
 #[derive(Clone, Debug, Default)]
 pub struct Read {
     pub tree: Tree,
@@ -100,7 +101,7 @@ pub struct Read {
 
 /// Reads a configuration: `before`, the main file and all it includes, `after`.
 ///
-/// Never panics, whatever the texts hold; uses no more memory than a constant times [`MAX_TEXT`].
+/// Never panics, whatever the texts hold; takes in no more than 64 MiB of text.
 pub fn read(input: &Input, loader: &dyn Loader, reading: &mut dyn Reading) -> Read {
     let mut reader = Reader::new(input, loader, reading);
     reader.command_line("-C", &input.before);
@@ -214,8 +215,8 @@ impl<'a> Reader<'a> {
         self.stack.close_leftovers(base, &mut self.diagnostics);
     }
 
-    /// Replaces the variables of a line; what cannot be replaced is reported, and none is returned if anything
-    /// was and `keep` is not set.
+    /// Replaces the variables of a line; what cannot be replaced is reported, and none is returned if
+    /// anything was and `keep` is not set.
     pub(crate) fn expand<'t>(
         &mut self,
         line: Line<'t>,

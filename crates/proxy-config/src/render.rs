@@ -14,8 +14,8 @@ const LONGEST_SHOWN: usize = 4096;
 const MOST_LINES: u32 = 8;
 
 impl Sources {
-    /// The diagnostic as the server prints it, without colour and without a line break at the end. The first line
-    /// has httpd's shape: `proxyd: Syntax error on line 3 of FILE: message`.
+    /// The diagnostic as the server prints it, without colour and without a line break at the end. The first
+    /// line has httpd's shape: `proxyd: Syntax error on line 3 of FILE: message`.
     pub fn render(&self, diagnostic: &Diagnostic) -> String {
         let title = self.title(diagnostic);
         let level = Level::ERROR.with_name("proxyd");

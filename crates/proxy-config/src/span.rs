@@ -58,10 +58,7 @@ impl<'t> Locator<'t> {
 
     fn go_to(&mut self, offset: usize) {
         if offset < self.offset {
-            let passed = &self.text[offset..self.offset];
-            self.line -= count(passed.matches('\n').count());
-            self.offset = self.text[..offset].rfind('\n').map_or(0, |at| at + 1);
-            self.column = 1;
+            self.go_back_to(offset);
         }
         for c in self.text[self.offset..offset].chars() {
             if c == '\n' {
@@ -72,6 +69,21 @@ impl<'t> Locator<'t> {
             }
         }
         self.offset = offset;
+    }
+
+    fn go_back_to(&mut self, offset: usize) {
+        let passed = &self.text[offset..self.offset];
+        match passed.matches('\n').count() {
+            0 => {
+                self.column -= count(passed.chars().count());
+                self.offset = offset;
+            }
+            breaks => {
+                self.line -= count(breaks);
+                self.column = 1;
+                self.offset = self.text[..offset].rfind('\n').map_or(0, |at| at + 1);
+            }
+        }
     }
 }
 
@@ -99,7 +111,7 @@ mod tests {
         let at = |s: Span| (s.line, s.end_line, s.column, s.len);
         assert_eq!(at(locator.span(0..3)), (1, 1, 1, 2));
         assert_eq!(at(locator.span(4..6)), (1, 1, 4, 2));
-        assert_eq!(at(locator.span(7..text.len())), (2, 3, 1, 7));
+        assert_eq!(at(locator.span(7..text.len())), (2, 3, 1, 8));
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(crate) struct Opening {
     pub(crate) raw: String,
 }
 
-/// Finished nodes and open sections. Shared by all files of a reading, since an `Include` may stand in a section.
+/// Finished nodes and open sections. Shared by all files of a reading, since an `Include` may stand in a
+/// section.
 #[derive(Debug, Default)]
 pub(crate) struct Stack {
     finished: Vec<Node>,
@@ -88,8 +89,8 @@ impl Stack {
         }
     }
 
-    /// Closes what the closing tag `</name>` means, never below `base`. Of several mistakes that could explain a
-    /// tag that does not match, the one that leaves the fewest further errors is assumed.
+    /// Closes what the closing tag `</name>` means, never below `base`. Of several mistakes that could
+    /// explain a tag that does not match, the one that leaves the fewest further errors is assumed.
     pub(crate) fn close_tag(&mut self, base: usize, name: &str, span: Span, diagnostics: &mut Diagnostics) {
         let own = self.open.get(base..).unwrap_or_default();
         let Some(innermost) = own.last() else {

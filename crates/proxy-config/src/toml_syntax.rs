@@ -1,6 +1,6 @@
-//! TOML's syntax for the same tree. A key is a directive name; a string is one line's text; an array of scalars is
-//! one line's words; an array of arrays is several lines; a table is a section, its key the argument; `[[Lines]]`
-//! is spliced where it stands. The order is that of the file, which spans give back.
+//! TOML's syntax for the same tree. A key is a directive name; a string is one line's text; an array of
+//! scalars is one line's words; an array of arrays is several lines; a table is a section, its key the
+//! argument; `[[Lines]]` is spliced where it stands. The order is that of the file, which spans give back.
 
 use std::ops::Range;
 
@@ -21,11 +21,15 @@ const LINES: &str = "Lines";
 
 pub(crate) fn parse(reader: &mut Reader<'_>, file: FileId, text: &str) {
     let mut parser = Parser { reader, locator: Locator::new(file, text), text };
-    let (table, errors) = DeTable::parse_recoverable(text);
+    let (table, mut errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         parser.body(table.get_ref());
     }
+    errors.sort_by_key(|error| error.span().map_or(usize::MAX, |range| range.start));
     for error in errors {
+        if !parser.reader.goes_on() {
+            return;
+        }
         parser.syntax_error(&error);
     }
 }
@@ -160,6 +164,9 @@ impl<'t> Parser<'_, '_, 't> {
         let mut args = Vec::new();
         let mut is_sound = true;
         for value in values {
+            if !self.reader.goes_on() {
+                return;
+            }
             let Some(text) = scalar(value) else {
                 self.fault(value, "a word is a string, a number or a boolean");
                 is_sound = false;
@@ -189,8 +196,8 @@ impl<'t> Parser<'_, '_, 't> {
         Some(Word { text: key.get_ref().to_string(), span })
     }
 
-    /// The words of a string and the text they were split from; none if something is wrong with it. With `keep`
-    /// an unknown variable does not count as wrong: it was reported.
+    /// The words of a string and the text they were split from; none if something is wrong with it. With
+    /// `keep` an unknown variable does not count as wrong: it was reported.
     fn split(&mut self, line: Line<'_>, keep: bool) -> Option<(Vec<Word>, String)> {
         let line = self.expanded(line, keep)?;
         let range = line.trimmed();
@@ -218,7 +225,8 @@ impl<'t> Parser<'_, '_, 't> {
         self.reader.expand(line, &mut self.locator, keep)
     }
 
-    /// A string of the file as a line: traced character by character where it stands in the file as it is meant.
+    /// A string of the file as a line: traced character by character where it stands in the file as it is
+    /// meant.
     fn string<'l>(&self, text: &'l str, range: Range<usize>) -> Line<'l> {
         let written = self.text.get(range.clone()).unwrap_or_default();
         let inside = written.get(1..written.len().saturating_sub(1)).unwrap_or_default();

@@ -22,9 +22,9 @@ pub struct Node {
     pub body: Option<Vec<Self>>,
 }
 
-/// A whole configuration, in the order of its files: conditionals are resolved, `Include` is replaced by what it
-/// brought in, and `Define`, `UnDefine`, `ServerRoot`, `Error` and `Warning` are executed and gone. `LoadModule`
-/// was executed too, but stays.
+/// A whole configuration, in the order of its files: conditionals are resolved, `Include` is replaced by what
+/// it brought in, and `Define`, `UnDefine`, `ServerRoot`, `Error` and `Warning` are executed and gone.
+/// `LoadModule` was executed too, but stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     pub nodes: Vec<Node>,

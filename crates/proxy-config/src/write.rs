@@ -45,17 +45,17 @@ fn write_words(f: &mut fmt::Formatter<'_>, words: &[Word]) -> fmt::Result {
     words.iter().try_for_each(|word| write!(f, " {}", quoted(&word.text, false)))
 }
 
-/// The word so that splitting a line gives it back. `leads` says that it is the first of its line, where `#` and
-/// `<` have a meaning.
+/// The word so that splitting a line gives it back. `leads` says that it is the first of its line, where `#`,
+/// `<` and a byte order mark have a meaning.
 pub(crate) fn quoted(word: &str, leads: bool) -> String {
-    let is_bare = !word.is_empty()
-        && !word.contains(|c| is_blank(c) || c == '\\')
-        && !word.starts_with(['"', '\''])
-        && !(leads && word.starts_with(['#', '<']));
-    let word = if is_bare {
-        word.to_owned()
-    } else {
+    let needs_quotes = word.is_empty()
+        || word.contains(|c| is_blank(c) || c == '\\')
+        || word.starts_with(['"', '\''])
+        || (leads && word.starts_with(['#', '<', '\u{feff}']));
+    let word = if needs_quotes {
         format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        word.to_owned()
     };
     word.replace("${", &format!("{LITERAL_DOLLAR}{{"))
 }
