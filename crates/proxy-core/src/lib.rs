@@ -1,1 +1,17 @@
-//! proxy-core
+//! The core: hooks, modules, clusters, trylists, configuration and generations. It opens no socket, reads no
+//! clock, starts no task and names no balancing method.
+#![forbid(unsafe_code)]
+
+pub mod blob;
+pub mod caller;
+pub mod cluster;
+pub mod conf;
+pub mod generation;
+pub mod hooks;
+pub mod module;
+pub mod origin;
+pub mod path;
+pub mod registration;
+pub mod routing;
+pub mod trylist;
+pub mod value;

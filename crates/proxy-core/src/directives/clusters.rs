@@ -1,0 +1,114 @@
+//! Clusters of the core's own: `<Proxy balancer://name>` with BalancerMember, and LBMethod.
+
+use proxy_abi::scopes;
+use proxy_config::args::Args;
+use proxy_config::{Diagnostic, Node, Word, nearest};
+
+use super::{arg, number};
+use crate::conf::LbMethod;
+use crate::directive::{Directive, GLOBAL, HOSTS};
+use crate::lower::Lowering;
+use crate::registration::{DeclaredCluster, check_cluster_name};
+
+inventory::submit!(Directive::section(
+    "Proxy",
+    HOSTS,
+    Args::Take1,
+    "a cluster, balancer://name, whose endpoints stand inside",
+    proxy
+));
+inventory::submit!(Directive::line(
+    "BalancerMember",
+    scopes::CLUSTER,
+    Args::TakeArgv,
+    "an endpoint, http://host[:port], and loadfactor=N for its capacity beside the others",
+    balancer_member
+));
+inventory::submit!(Directive::line(
+    "LBMethod",
+    GLOBAL,
+    Args::Take2,
+    "hands a cluster to a balancer: the cluster's name and the module's",
+    lb_method
+));
+
+fn proxy(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    let word = arg(node, 0)?;
+    let name = word.text.strip_prefix("balancer://").ok_or_else(|| {
+        Diagnostic::error(word.span, format!("`{}` is not a cluster", word.text))
+            .with_help("write `<Proxy balancer://name>`; other sections of proxied URLs are not supported")
+    });
+    let name = name.and_then(|name| {
+        let name = name.strip_suffix('/').unwrap_or(name);
+        check_cluster_name(name).map(|()| name).map_err(|message| Diagnostic::error(word.span, message))
+    });
+    let name = match name {
+        Ok(name) => name.to_owned(),
+        Err(diagnostic) => {
+            // Its body is read all the same, for its own errors.
+            lowering.report(diagnostic);
+            lowering.enter_cluster(node, DeclaredCluster { name: String::new(), span: None, endpoints: Vec::new() });
+            return Ok(());
+        }
+    };
+    let first = lowering.conf.clusters.iter().find(|cluster| cluster.name == name).map(|cluster| cluster.span);
+    let errors = lowering.errors();
+    let cluster = DeclaredCluster { name: name.clone(), span: Some(node.span()), endpoints: Vec::new() };
+    let cluster = lowering.enter_cluster(node, cluster);
+    if let Some(first) = first {
+        let diagnostic = Diagnostic::error(word.span, format!("cluster '{name}' is declared twice"));
+        return Err(match first {
+            Some(span) => diagnostic.with_note(span, "it is declared here first"),
+            None => diagnostic,
+        });
+    }
+    if cluster.endpoints.is_empty() && lowering.errors() == errors {
+        return Err(Diagnostic::error(word.span, format!("cluster '{name}' has no BalancerMember")));
+    }
+    lowering.conf.clusters.push(cluster);
+    Ok(())
+}
+
+fn balancer_member(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    let Some((url, parameters)) = node.args.split_first() else {
+        return Err(Diagnostic::error(node.name.span, "BalancerMember takes an URL, then parameters")
+            .with_help("write `BalancerMember http://host:port`"));
+    };
+    let mut weight = 1;
+    for word in parameters {
+        match word.text.split_once('=') {
+            Some(("loadfactor", value)) => {
+                weight = number(&Word { text: value.to_owned(), span: word.span }, 1, 1000)?;
+            }
+            _ => {
+                let name = word.text.split('=').next().unwrap_or_default();
+                let message = format!("BalancerMember has no parameter `{name}`");
+                return Err(Diagnostic::error(word.span, message).with_help("it has loadfactor=N alone"));
+            }
+        }
+    }
+    let Some(cluster) = lowering.cluster() else { return Ok(()) };
+    cluster.add(&url.text, weight, Some(url.span)).map_err(|message| Diagnostic::error(url.span, message))
+}
+
+/// The module must be loaded above, as for anything else that modules are asked for.
+fn lb_method(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    let (cluster, module) = (arg(node, 0)?, arg(node, 1)?);
+    check_cluster_name(&cluster.text).map_err(|message| Diagnostic::error(cluster.span, message))?;
+    let ident = lowering.modules().find(|info| info.answers_to(&module.text)).map(|info| info.ident.clone());
+    let Some(ident) = ident else {
+        let diagnostic = Diagnostic::error(module.span, format!("no module `{}` is loaded", module.text));
+        let near = nearest(&module.text, lowering.modules().map(|info| info.ident.as_str()));
+        return Err(match near {
+            Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
+            None => diagnostic.with_help("load it with a LoadModule line"),
+        });
+    };
+    if let Some(first) = lowering.conf.lb_methods.iter().find(|method| method.cluster == cluster.text) {
+        let message = format!("cluster '{}' has an LBMethod already: {}", cluster.text, first.module);
+        return Err(Diagnostic::error(cluster.span, message).with_note(first.span, "the first is here"));
+    }
+    let method = LbMethod { cluster: cluster.text.clone(), module: ident, span: node.span() };
+    lowering.conf.lb_methods.push(method);
+    Ok(())
+}

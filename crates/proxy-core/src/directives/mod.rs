@@ -1,0 +1,30 @@
+//! The core's directives, one file a topic. Each submits its definition to the table beside its function.
+
+mod clusters;
+mod hosts;
+mod logs;
+mod mappings;
+mod on_read;
+mod proxying;
+mod server;
+
+pub(crate) use mappings::{route, symbol};
+
+use proxy_config::{Diagnostic, Node, Word};
+
+/// The `index`th argument. The table has checked how many there are before a handler runs, so that the error is
+/// never seen unless a definition and its handler disagree.
+fn arg(node: &Node, index: usize) -> Result<&Word, Diagnostic> {
+    node.args
+        .get(index)
+        .ok_or_else(|| Diagnostic::error(node.name.span, format!("`{}` lacks an argument", node.name.text)))
+}
+
+/// A whole number from `least` to `most`.
+fn number(word: &Word, least: u32, most: u32) -> Result<u32, Diagnostic> {
+    let digits_only = !word.text.is_empty() && word.text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = word.text.parse().ok().filter(|number| digits_only && (least..=most).contains(number));
+    number.ok_or_else(|| {
+        Diagnostic::error(word.span, format!("`{}` is not a whole number from {least} to {most}", word.text))
+    })
+}

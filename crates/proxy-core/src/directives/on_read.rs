@@ -1,0 +1,61 @@
+//! Directives that act while text is read; `proxy-config` and [`crate::reading`] execute them. They are listed
+//! here so that they are known, and find their way into `-L`.
+
+use proxy_abi::scopes;
+use proxy_config::args::Args;
+use proxy_config::{Diagnostic, Node};
+
+use crate::directive::{ANY_REQUEST, Directive, GLOBAL, HOSTS};
+use crate::lower::Lowering;
+
+const ANYWHERE: u32 = ANY_REQUEST | scopes::CLUSTER;
+
+inventory::submit!(Directive::line(
+    "ServerRoot",
+    GLOBAL,
+    Args::Take1,
+    "the directory that relative paths start from",
+    done
+));
+inventory::submit!(Directive::line(
+    "LoadModule",
+    GLOBAL,
+    Args::Take2,
+    "brings in a module: its ident and its file, absolute or relative to ServerRoot",
+    load_module
+));
+inventory::submit!(Directive::line(
+    "Define",
+    HOSTS,
+    Args::Take12,
+    "defines a variable for ${NAME} and <IfDefine>",
+    done
+));
+inventory::submit!(Directive::line("UnDefine", HOSTS, Args::Take1, "forgets a variable", done));
+inventory::submit!(Directive::line(
+    "Include",
+    ANYWHERE,
+    Args::Take1,
+    "reads another file, a directory of files, or those that match a pattern",
+    done
+));
+inventory::submit!(Directive::line(
+    "IncludeOptional",
+    ANYWHERE,
+    Args::Take1,
+    "as Include, but finding nothing is no error",
+    done
+));
+inventory::submit!(Directive::line("Error", ANYWHERE, Args::Raw, "stops with a message of your own", done));
+inventory::submit!(Directive::line("Warning", ANYWHERE, Args::Raw, "warns with a message of your own", done));
+
+/// What reading has done leaves nothing to lower.
+fn done(_: &mut Lowering<'_>, _: &Node) -> Result<(), Diagnostic> {
+    Ok(())
+}
+
+/// A module was loaded when the line was read; unknown names below a line that failed may be that module's.
+fn load_module(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    lowering.passed_load_module(node.name.span);
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! From a configuration to a generation: modules are begun, hooks sorted, routes resolved, clusters made.
+//! Everything that is wrong is collected; nothing is kept if anything is.
+
+use std::sync::Arc;
+
+use proxy_abi::Host;
+use proxy_config::{Diagnostic, Diagnostics, Span, nearest};
+
+use super::{Balanced, Balancer, Generation, LiveModule, RequestHooks};
+use crate::blob::BlobLayouts;
+use crate::caller::Caller;
+use crate::cluster::Cluster;
+use crate::conf::{MapTarget, ServerConf};
+use crate::hooks::{HookTable, Keyed, Registry};
+use crate::module::ModuleCode;
+use crate::origin::Origin;
+use crate::registration::{DeclaredCluster, DeclaredEndpoint, Registration};
+use crate::routing::{Destination, Servers};
+use crate::trylist::Builtin;
+use crate::value::Value;
+
+impl Generation {
+    /// Builds the generation that `conf` describes, with `modules` in load order. No socket is opened.
+    ///
+    /// # Errors
+    /// All that is wrong, with its places.
+    pub fn build(conf: ServerConf, modules: &[Arc<dyn ModuleCode>], caller: &Caller) -> Result<Self, Diagnostics> {
+        let mut errors = Diagnostics::default();
+        let begun = begin_modules(&conf, modules, caller, &mut errors);
+        let idents: Vec<String> = modules.iter().map(|module| module.info().ident.clone()).collect();
+        let table = begun.registry.seal(&idents).map_err(|texts| {
+            errors.extend(texts.into_iter().map(|text| Diagnostic::error(None, text)));
+        });
+        let Ok(table) = table else { return Err(errors) };
+        if errors.has_errors() {
+            return Err(errors);
+        }
+        let host = |module: usize| -> &'static Host { modules[module].host() };
+        let load_balance = table.keyed(host);
+        let mut resolver = Resolver::new(&conf, &load_balance, begun.clusters, &mut errors);
+        let servers = Servers::compile(&conf.servers, |target, span| resolver.destination(target, span));
+        let (declared, balancers) = (resolver.clusters, resolver.balancers);
+        let servers = match servers {
+            Ok(servers) => servers,
+            Err(found) => {
+                errors.extend(found);
+                return Err(errors);
+            }
+        };
+        if errors.has_errors() {
+            return Err(errors);
+        }
+        let hooks = request_hooks(&table, host);
+        let clusters = make_clusters(&declared, &begun.blobs);
+        Ok(Self { conf, servers, hooks, load_balance, balancers, table, clusters, modules: begun.modules })
+    }
+}
+
+/// What the modules' `init`s left behind.
+struct BegunModules {
+    registry: Registry,
+    clusters: Vec<DeclaredCluster>,
+    blobs: BlobLayouts,
+    modules: Vec<LiveModule>,
+}
+
+fn begin_modules(
+    conf: &ServerConf,
+    modules: &[Arc<dyn ModuleCode>],
+    caller: &Caller,
+    errors: &mut Diagnostics,
+) -> BegunModules {
+    let mut begun = BegunModules {
+        registry: Registry::default(),
+        clusters: conf.clusters.clone(),
+        blobs: BlobLayouts::default(),
+        modules: Vec::new(),
+    };
+    let nothing = Value::empty_map();
+    for (place, code) in modules.iter().enumerate() {
+        let ident = &code.info().ident;
+        let value = conf.module_values.iter().find(|(owner, _)| owner == ident).map_or(&nothing, |(_, value)| value);
+        let mut registration = Registration::after(begun.blobs.clone());
+        match code.init(caller, value, &mut registration) {
+            Ok(instance) => {
+                begun.registry.add(place, registration.declared, registration.implemented);
+                add_clusters(&mut begun.clusters, registration.clusters, errors);
+                begun.blobs = registration.blobs;
+                begun.modules.push(LiveModule { code: Arc::clone(code), _instance: instance });
+            }
+            Err(error) => errors.push(Diagnostic::error(error.span, format!("{ident}: {}", error.message))),
+        }
+    }
+    begun
+}
+
+fn add_clusters(clusters: &mut Vec<DeclaredCluster>, more: Vec<DeclaredCluster>, errors: &mut Diagnostics) {
+    for cluster in more {
+        match clusters.iter().find(|earlier| earlier.name == cluster.name) {
+            None => clusters.push(cluster),
+            Some(earlier) => {
+                let error = Diagnostic::error(cluster.span, format!("cluster '{}' is declared twice", cluster.name))
+                    .with_help("give one of them another name");
+                let error = match earlier.span {
+                    Some(span) => error.with_note(span, "declared here first"),
+                    None => error,
+                };
+                errors.push(error);
+            }
+        }
+    }
+}
+
+fn request_hooks(table: &HookTable, host: impl Fn(usize) -> &'static Host + Copy) -> RequestHooks {
+    RequestHooks {
+        post_read_request: table.chain(host),
+        access_checker: table.chain(host),
+        fixups: table.chain(host),
+        response_head: table.chain(host),
+        log_transaction: table.chain(host),
+    }
+}
+
+fn make_clusters(declared: &[DeclaredCluster], blobs: &BlobLayouts) -> Vec<Balanced> {
+    let mut first_slot = 0;
+    let mut clusters = Vec::with_capacity(declared.len());
+    for (number, declared) in declared.iter().enumerate() {
+        let cluster = Cluster::new(declared, number as u32, first_slot, blobs);
+        first_slot += cluster.endpoints().len();
+        clusters.push(Balanced { cluster, builtin: Builtin::default() });
+    }
+    clusters
+}
+
+/// Finds the cluster and the balancer of each mapping.
+struct Resolver<'a> {
+    conf: &'a ServerConf,
+    load_balance: &'a Keyed<proxy_abi::LoadBalance>,
+    clusters: Vec<DeclaredCluster>,
+    named: usize,
+    balancers: Vec<Balancer>,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(
+        conf: &'a ServerConf,
+        load_balance: &'a Keyed<proxy_abi::LoadBalance>,
+        clusters: Vec<DeclaredCluster>,
+        errors: &mut Diagnostics,
+    ) -> Self {
+        let resolver = Self { conf, load_balance, named: clusters.len(), clusters, balancers: Vec::new() };
+        for method in &conf.lb_methods {
+            if resolver.find(&method.cluster).is_none() {
+                errors.push(resolver.unknown_cluster(&method.cluster, method.span));
+            }
+        }
+        resolver
+    }
+
+    fn destination(&mut self, target: &MapTarget, span: Span) -> Result<Option<Destination>, Diagnostic> {
+        match target {
+            MapTarget::Exclude => Ok(None),
+            MapTarget::Origin { origin, .. } => {
+                Ok(Some(Destination { cluster: self.cluster_of_origin(origin, span), balancer: None }))
+            }
+            MapTarget::Cluster { symbol, owner, .. } => {
+                let Some(cluster) = self.find(symbol) else { return Err(self.unknown_cluster(symbol, span)) };
+                let balancer = self.balancer_of(symbol, owner.as_deref(), span)?;
+                Ok(Some(Destination { cluster, balancer: Some(balancer) }))
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.clusters[..self.named].iter().position(|cluster| cluster.name == name)
+    }
+
+    /// One implicit cluster for each origin that a route names by URL.
+    fn cluster_of_origin(&mut self, origin: &Origin, span: Span) -> usize {
+        let name = origin.to_string();
+        if let Some(place) = self.clusters[self.named..].iter().position(|cluster| cluster.name == name) {
+            return self.named + place;
+        }
+        let endpoint = DeclaredEndpoint { origin: origin.clone(), weight: 1, span: Some(span) };
+        self.clusters.push(DeclaredCluster { name, span: Some(span), endpoints: vec![endpoint] });
+        self.clusters.len() - 1
+    }
+
+    /// `LBMethod` decides; else the module whose directive the mapping is.
+    fn balancer_of(&mut self, symbol: &str, owner: Option<&str>, span: Span) -> Result<usize, Diagnostic> {
+        let method = self.conf.lb_methods.iter().rev().find(|method| method.cluster == symbol);
+        let Some(module_id) = method.map(|method| method.module.as_str()).or(owner) else {
+            return Err(Diagnostic::error(span, format!("nobody balances cluster '{symbol}'")).with_help(format!(
+                "add 'LBMethod {symbol} x_module' with a loaded module that implements proxy.load_balance"
+            )));
+        };
+        if let Some(place) = self.balancers.iter().position(|balancer| balancer.module_id == module_id) {
+            return Ok(place);
+        }
+        let members = self.load_balance.answering(module_id);
+        if members.is_empty() {
+            let place = method.map_or(span, |method| method.span);
+            let text = format!("cluster '{symbol}' is handed to {module_id}, which does not implement proxy.load_balance");
+            let error = Diagnostic::error(place, text);
+            return Err(match nearest(module_id, self.load_balance.keys().filter(|key| !key.is_empty())) {
+                Some(near) => error.with_help(format!("{near} does")),
+                None => error.with_help("load a module that does"),
+            });
+        }
+        self.balancers.push(Balancer { module_id: module_id.to_owned(), members });
+        Ok(self.balancers.len() - 1)
+    }
+
+    fn unknown_cluster(&self, name: &str, span: Span) -> Diagnostic {
+        let known = self.clusters[..self.named].iter().map(|cluster| cluster.name.as_str());
+        let error = Diagnostic::error(span, format!("there is no cluster '{name}'"));
+        match nearest(name, known) {
+            Some(near) => error.with_help(format!("did you mean '{near}'?")),
+            None => error.with_help("declare it, with LBServerCluster or <Proxy balancer://name>"),
+        }
+    }
+}

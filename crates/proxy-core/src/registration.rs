@@ -1,0 +1,198 @@
+//! What a module registers while its `init` runs. Nothing of it counts unless `init` succeeds.
+
+use std::sync::Arc;
+
+use proxy_abi::{BlobKind, HookKind, RawEntry};
+use proxy_config::Span;
+
+use crate::blob::{BlobError, BlobLayouts, BlobType};
+use crate::origin::parse_url;
+
+/// A hook declared, the host's own copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredHook {
+    /// Its name.
+    pub name: String,
+    /// How implementations are run.
+    pub kind: HookKind,
+    /// Its signature.
+    pub sig: u64,
+    /// One sentence.
+    pub doc: String,
+    /// The text from which the signature was made.
+    pub layout: String,
+}
+
+/// A hook implemented, the host's own copy.
+#[derive(Clone, Debug)]
+pub struct ImplementedHook {
+    /// The hook's name.
+    pub name: String,
+    /// Place among the implementations.
+    pub order: i32,
+    /// For KEYED hooks: the key answered for, empty for any.
+    pub key: String,
+    /// Modules that come later.
+    pub before: Vec<String>,
+    /// Modules that come earlier.
+    pub after: Vec<String>,
+    /// The signature it was registered with.
+    pub sig: u64,
+    /// The function.
+    pub entry: RawEntry,
+    /// Bytes of scratch for each trylist.
+    pub scratch_size: u32,
+    /// Its alignment.
+    pub scratch_align: u32,
+}
+
+/// A cluster declared, by a module or by the core's own directives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredCluster {
+    /// Its name.
+    pub name: String,
+    /// Where it was first named.
+    pub span: Option<Span>,
+    /// Its endpoints in order.
+    pub endpoints: Vec<DeclaredEndpoint>,
+}
+
+/// An endpoint declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredEndpoint {
+    /// Scheme, host and port.
+    pub origin: crate::origin::Origin,
+    /// Relative capacity.
+    pub weight: u32,
+    /// Where it was named.
+    pub span: Option<Span>,
+}
+
+impl DeclaredCluster {
+    /// Adds an endpoint.
+    ///
+    /// # Errors
+    /// If the URL is not one, has a path, or names an endpoint that the cluster has already.
+    pub fn add(&mut self, url: &str, weight: u32, span: Option<Span>) -> Result<(), String> {
+        let (origin, path) = parse_url(url).map_err(|error| error.to_string())?;
+        if !path.is_empty() && path != "/" {
+            return Err(format!(
+                "endpoint '{url}' of cluster '{}' has a path: put it behind the cluster's name where the route stands",
+                self.name
+            ));
+        }
+        if self.endpoints.iter().any(|endpoint| endpoint.origin == origin) {
+            return Err(format!("cluster '{}' has the endpoint {origin} already: write it once", self.name));
+        }
+        self.endpoints.push(DeclaredEndpoint { origin, weight: weight.max(1), span });
+        Ok(())
+    }
+}
+
+/// Everything that one module registers.
+#[derive(Debug, Default)]
+pub struct Registration {
+    pub(crate) declared: Vec<DeclaredHook>,
+    pub(crate) implemented: Vec<ImplementedHook>,
+    pub(crate) clusters: Vec<DeclaredCluster>,
+    pub(crate) blobs: BlobLayouts,
+}
+
+impl Registration {
+    /// An empty one, with the blobs that earlier modules of the generation asked for.
+    #[must_use]
+    pub fn after(blobs: BlobLayouts) -> Self {
+        Self { blobs, ..Self::default() }
+    }
+
+    /// Declares a hook.
+    ///
+    /// # Errors
+    /// If the name is not of the form `a.b`, or was declared before in this `init`.
+    pub fn declare_hook(&mut self, hook: DeclaredHook) -> Result<(), String> {
+        check_hook_name(&hook.name)?;
+        if self.declared.iter().any(|declared| declared.name == hook.name) {
+            return Err(format!("hook {} is declared twice by one module", hook.name));
+        }
+        self.declared.push(hook);
+        Ok(())
+    }
+
+    /// Implements a hook.
+    ///
+    /// # Errors
+    /// If the name is not of the form `a.b`, or the scratch asked for is out of bounds.
+    pub fn implement_hook(&mut self, hook: ImplementedHook) -> Result<(), String> {
+        const MOST_SCRATCH: u32 = 64 * 1024;
+        check_hook_name(&hook.name)?;
+        let (size, align) = (hook.scratch_size, hook.scratch_align);
+        if size > MOST_SCRATCH || (size != 0 && (!align.is_power_of_two() || align > 64)) {
+            return Err(format!(
+                "{}: {size} bytes of scratch aligned to {align} are more than 65536 bytes aligned to 64",
+                hook.name
+            ));
+        }
+        self.implemented.push(hook);
+        Ok(())
+    }
+
+    /// Makes a cluster and answers its number within this registration.
+    ///
+    /// # Errors
+    /// If the name is empty, too long or taken within this registration.
+    pub fn cluster(&mut self, name: &str, span: Option<Span>) -> Result<u32, String> {
+        check_cluster_name(name)?;
+        if self.clusters.iter().any(|cluster| cluster.name == name) {
+            return Err(format!("cluster '{name}' is made twice: use another name"));
+        }
+        self.clusters.push(DeclaredCluster { name: name.to_owned(), span, endpoints: Vec::new() });
+        u32::try_from(self.clusters.len() - 1).map_err(|_| "too many clusters".to_owned())
+    }
+
+    /// Adds an endpoint to a cluster of this registration and answers its id.
+    ///
+    /// # Errors
+    /// See [`DeclaredCluster::add`]; or if there is no such cluster.
+    pub fn endpoint(&mut self, cluster: u32, url: &str, weight: u32, span: Option<Span>) -> Result<u64, String> {
+        let Some(cluster) = self.clusters.get_mut(cluster as usize) else {
+            return Err(format!("there is no cluster number {cluster} in this init"));
+        };
+        cluster.add(url, weight, span)?;
+        let added = cluster.endpoints.last().map(|endpoint| crate::cluster::endpoint_id(&cluster.name, &endpoint.origin));
+        Ok(added.unwrap_or_default())
+    }
+
+    /// Asks for memory beside each object of a kind and answers its offset.
+    ///
+    /// # Errors
+    /// If size, alignment or kind are out of bounds.
+    pub fn blob(
+        &mut self,
+        kind: BlobKind,
+        size: u32,
+        align: u32,
+        make: Option<Arc<dyn BlobType>>,
+    ) -> Result<u32, BlobError> {
+        self.blobs.of(kind)?.add(size, align, make)
+    }
+}
+
+/// Whether `name` may name a cluster.
+///
+/// # Errors
+/// Why not.
+pub fn check_cluster_name(name: &str) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || name.len() > 1024 || !name.bytes().all(fits) {
+        return Err(format!("'{name}' cannot name a cluster: use letters, digits, '-', '_' and '.'"));
+    }
+    Ok(())
+}
+
+fn check_hook_name(name: &str) -> Result<(), String> {
+    let fits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if name.len() > 128 || !name.contains('.') || !name.split('.').all(fits) {
+        return Err(format!("'{name}' cannot name a hook: write it as in com.example.name"));
+    }
+    Ok(())
+}

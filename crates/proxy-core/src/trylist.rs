@@ -1,0 +1,241 @@
+//! The trylist of one request: the server's side of the seed's hook.
+//!
+//! `proxy.load_balance` is asked once for a trylist; then `next`, and `report_failure` for each connection that
+//! could not be made, until one stands or nothing is left. This is the state machine that keeps the promises
+//! towards the module: `done` exactly once per target handed out, `drop` exactly once and last, nothing but `drop`
+//! after a fault. And the one towards the client: after a fault of the module the request goes on over the same
+//! cluster by a built-in round robin that leaves out what was tried already.
+
+mod builtin;
+mod policy;
+mod tried;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use proxy_abi as abi;
+use proxy_abi::{Failure, FailureKind, Outcome, OutcomeResult, ResponseIn};
+
+pub(crate) use builtin::Builtin;
+pub(crate) use policy::{Begun, Policy};
+
+use crate::caller::Caller;
+use crate::cluster::{Cluster, Endpoint};
+use tried::Tried;
+
+/// Why a trylist has nothing more to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All endpoints were tried, or as many as the policy offers.
+    Exhausted,
+    /// `MaxTries` is reached.
+    TriesUsedUp,
+    /// The policy answered an orderly error; its text went to the log.
+    PolicyError,
+    /// Nobody answered for the cluster.
+    Declined,
+}
+
+/// One request's walk over the endpoints of a cluster.
+#[derive(Debug)]
+pub struct Trylist<'g> {
+    cluster: &'g Cluster,
+    caller: &'g Caller,
+    source: Source<'g>,
+    tried: Tried,
+    attempts: u32,
+    max_attempts: u32,
+    current: Option<Handed<'g>>,
+    ended: Option<Ended>,
+}
+
+/// Who says what to try next.
+#[derive(Debug)]
+enum Source<'g> {
+    /// A route to one URL: its origin.
+    Origin,
+    /// A module's policy.
+    Policy(Policy<'g>),
+    /// What answers in its place after a fault.
+    Builtin(&'g Builtin),
+    /// Nobody.
+    Nobody,
+}
+
+/// A target handed out whose outcome is still due.
+#[derive(Debug)]
+struct Handed<'g> {
+    endpoint: &'g Endpoint,
+    from_policy: bool,
+}
+
+impl<'g> Trylist<'g> {
+    /// For a route to an URL: that URL's origin, once.
+    pub(crate) fn of_origin(cluster: &'g Cluster, caller: &'g Caller) -> Self {
+        Self::new(cluster, caller, Source::Origin, 1)
+    }
+
+    /// What asking the policy came to.
+    pub(crate) fn of_policy(cluster: &'g Cluster, caller: &'g Caller, begun: Begun<'g>, max_attempts: u32) -> Self {
+        match begun {
+            Begun::Policy(policy) => Self::new(cluster, caller, Source::Policy(policy), max_attempts),
+            Begun::Builtin(builtin) => Self::new(cluster, caller, Source::Builtin(builtin), max_attempts),
+            Begun::Error => Self::ended(cluster, caller, Ended::PolicyError),
+            Begun::Declined => Self::ended(cluster, caller, Ended::Declined),
+        }
+    }
+
+    fn new(cluster: &'g Cluster, caller: &'g Caller, source: Source<'g>, max_attempts: u32) -> Self {
+        let tried = Tried::default();
+        Self { cluster, caller, source, tried, attempts: 0, max_attempts, current: None, ended: None }
+    }
+
+    fn ended(cluster: &'g Cluster, caller: &'g Caller, why: Ended) -> Self {
+        let mut trylist = Self::new(cluster, caller, Source::Nobody, 0);
+        trylist.ended = Some(why);
+        trylist
+    }
+
+    /// The next endpoint to try. A target that is still out counts as cancelled.
+    pub fn next(&mut self) -> Option<&'g Endpoint> {
+        self.finish(Outcome::of(OutcomeResult::CANCELLED));
+        if self.ended.is_some() {
+            return None;
+        }
+        if self.attempts >= self.max_attempts {
+            self.ended = Some(if matches!(self.source, Source::Origin) { Ended::Exhausted } else { Ended::TriesUsedUp });
+            return None;
+        }
+        let (index, from_policy) = self.pick()?;
+        let endpoint = self.cluster.endpoints().get(index as usize)?;
+        self.attempts += 1;
+        self.tried.insert(index);
+        let stats = endpoint.stats();
+        stats.in_flight.fetch_add(1, Relaxed);
+        stats.total.fetch_add(1, Relaxed);
+        self.current = Some(Handed { endpoint, from_policy });
+        Some(endpoint)
+    }
+
+    /// Asks whoever is in charge; after a fault of the policy, the built-in one.
+    fn pick(&mut self) -> Option<(u32, bool)> {
+        if let Source::Policy(policy) = &mut self.source {
+            match policy.next(self.caller, self.cluster, self.attempts, &self.tried) {
+                policy::Pick::Endpoint(index) => return Some((index, true)),
+                policy::Pick::Ended(why) => {
+                    self.ended = Some(why);
+                    return None;
+                }
+                policy::Pick::Fault => self.source = Source::Builtin(policy.builtin()),
+            }
+        }
+        let index = match &self.source {
+            Source::Origin => Some(0),
+            Source::Builtin(builtin) => builtin.next(self.cluster, &self.tried),
+            Source::Policy(_) | Source::Nobody => None,
+        };
+        if index.is_none() {
+            self.ended = Some(Ended::Exhausted);
+        }
+        index.map(|index| (index, false))
+    }
+
+    /// No connection to the current target could be made: tells the policy.
+    pub fn failed(&mut self, kind: FailureKind, os_error: i32, elapsed_us: u64) {
+        let Some(handed) = &self.current else { return };
+        let stats = handed.endpoint.stats();
+        stats.fails_in_row.fetch_add(1, Relaxed);
+        let failure = Failure {
+            size: size_of::<Failure>() as u32,
+            index: handed.endpoint.index,
+            id: handed.endpoint.id,
+            kind,
+            os_error,
+            elapsed_us,
+        };
+        if handed.from_policy
+            && let Source::Policy(policy) = &mut self.source
+            && policy.report_failure(self.caller, &failure).is_err()
+        {
+            self.source = Source::Builtin(policy.builtin());
+        }
+        let mut outcome = Outcome::of(OutcomeResult::CONNECT);
+        outcome.connect_us = elapsed_us;
+        outcome.total_us = elapsed_us;
+        self.finish(outcome);
+    }
+
+    /// Shows the head of the response to the policy.
+    pub fn response_head(&mut self, status: u16, request: &abi::Request<'_>, fields: abi::Fields<'_>) {
+        let Some(handed) = self.current.as_ref().filter(|handed| handed.from_policy) else { return };
+        let head = ResponseIn {
+            size: size_of::<ResponseIn<'_>>() as u32,
+            status: u32::from(status),
+            index: handed.endpoint.index,
+            reserved: 0,
+            id: handed.endpoint.id,
+            request,
+            fields,
+        };
+        if let Source::Policy(policy) = &mut self.source
+            && policy.response_head(self.caller, &head).is_err()
+        {
+            self.source = Source::Builtin(policy.builtin());
+        }
+    }
+
+    /// The request to the current target is over. `index` and `id` of the outcome are filled in here. Comes at most
+    /// once per target: a second call does nothing.
+    pub fn finish(&mut self, mut outcome: Outcome) {
+        let Some(handed) = self.current.take() else { return };
+        let stats = handed.endpoint.stats();
+        stats.in_flight.fetch_sub(1, Relaxed);
+        match outcome.result {
+            OutcomeResult::OK => stats.fails_in_row.store(0, Relaxed),
+            OutcomeResult::CANCELLED => {}
+            _ => {
+                stats.errors.fetch_add(1, Relaxed);
+            }
+        }
+        if outcome.ttfb_us != 0 {
+            let old = stats.ewma_us.load(Relaxed);
+            let sample = u32::try_from(outcome.ttfb_us).unwrap_or(u32::MAX);
+            let new = if old == 0 { sample } else { old - old / 8 + sample / 8 };
+            stats.ewma_us.store(new, Relaxed);
+        }
+        outcome.index = handed.endpoint.index;
+        outcome.id = handed.endpoint.id;
+        if handed.from_policy
+            && let Source::Policy(policy) = &mut self.source
+            && policy.done(self.caller, &outcome).is_err()
+        {
+            self.source = Source::Builtin(policy.builtin());
+        }
+    }
+
+    /// How many targets were handed out.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The cluster walked over.
+    #[must_use]
+    pub const fn cluster(&self) -> &'g Cluster {
+        self.cluster
+    }
+
+    /// Why nothing more is offered, once that is so.
+    #[must_use]
+    pub const fn why_ended(&self) -> Option<Ended> {
+        self.ended
+    }
+}
+
+impl Drop for Trylist<'_> {
+    fn drop(&mut self) {
+        self.finish(Outcome::of(OutcomeResult::CANCELLED));
+    }
+}

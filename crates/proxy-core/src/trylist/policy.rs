@@ -1,0 +1,236 @@
+//! A module's policy behind a trylist: the calls, what their answers mean, and what counts as a fault.
+
+use proxy_abi as abi;
+use proxy_abi::{Failure, LbIn, LbOut, LoadBalance, NextIn, Outcome, OutcomeResult, ResponseIn, Status, Target};
+use tracing::{error, warn};
+
+use super::{Builtin, Ended, Tried};
+use crate::caller::{Caller, Scratch};
+use crate::cluster::Cluster;
+use crate::hooks::Member;
+
+/// What asking the implementations of `proxy.load_balance` came to.
+#[derive(Debug)]
+pub(crate) enum Begun<'g> {
+    /// A trylist.
+    Policy(Policy<'g>),
+    /// A fault: the built-in round robin answers.
+    Builtin(&'g Builtin),
+    /// An orderly error.
+    Error,
+    /// Nobody wants this request.
+    Declined,
+}
+
+/// What `next` came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// Try this one.
+    Endpoint(u32),
+    /// Nothing more.
+    Ended(Ended),
+    /// The policy is not to be asked again.
+    Fault,
+}
+
+/// A policy broke its contract, or panicked; logged already.
+#[derive(Debug)]
+pub(super) struct Fault;
+
+/// A module's trylist with all that its calls need.
+#[derive(Debug)]
+pub(crate) struct Policy<'g> {
+    // Dropped first: the module's `drop` may still use the scratch.
+    trylist: abi::Trylist,
+    member: &'g Member<LoadBalance>,
+    module_id: &'g str,
+    trace_id: u64,
+    builtin: &'g Builtin,
+    _scratch: Lent<'g>,
+}
+
+/// Scratch that goes back to the executor's pool.
+#[derive(Debug)]
+struct Lent<'g> {
+    caller: &'g Caller,
+    memory: Scratch,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.caller.give_scratch(std::mem::take(&mut self.memory));
+    }
+}
+
+/// Whom to ask for a trylist, and what with.
+#[derive(Debug)]
+pub(crate) struct Question<'g> {
+    /// The load_balancer_module_id.
+    pub(crate) module_id: &'g str,
+    /// The cluster.
+    pub(crate) cluster: &'g Cluster,
+    /// Who answers after a fault.
+    pub(crate) builtin: &'g Builtin,
+    /// The request; keeps its address until the trylist is dropped.
+    pub(crate) request: &'g abi::Request<'g>,
+    /// How often the server will ask at most.
+    pub(crate) max_attempts: u32,
+}
+
+impl<'g> Policy<'g> {
+    /// Asks `members` in order until one does not decline.
+    pub(crate) fn begin(
+        caller: &'g Caller,
+        question: &Question<'g>,
+        members: impl Iterator<Item = &'g Member<LoadBalance>>,
+    ) -> Begun<'g> {
+        for member in members {
+            match Self::ask(caller, question, member) {
+                Begun::Declined => {}
+                begun => return begun,
+            }
+        }
+        Begun::Declined
+    }
+
+    fn ask(caller: &'g Caller, question: &Question<'g>, member: &'g Member<LoadBalance>) -> Begun<'g> {
+        let scratch = Lent { caller, memory: caller.take_scratch(member.scratch) };
+        let input = LbIn {
+            size: size_of::<LbIn<'_>>() as u32,
+            max_attempts: question.max_attempts,
+            load_balancer_module_id: abi::Bytes::of(question.module_id),
+            unparsed_uri: question.request.unparsed_uri,
+            request: question.request,
+            set: question.cluster.set(),
+            hash: 0,
+            cfg: std::ptr::null(),
+            scratch: abi::CacheLine::address(&scratch.memory),
+            scratch_size: (scratch.memory.len() * size_of::<abi::CacheLine>()) as u32,
+            scratch_align: 64,
+        };
+        let mut output = LbOut::new();
+        let trace_id = question.request.id;
+        let call = caller.call(member.host, trace_id);
+        let status = member.entry.call(&call, &input, &mut output);
+        let fault = |what: &dyn std::fmt::Display| {
+            log_fault(question.module_id, trace_id, "load_balance", what);
+            Begun::Builtin(question.builtin)
+        };
+        match status {
+            Status::DECLINED => Begun::Declined,
+            Status::ERROR => {
+                log_error(question.module_id, trace_id, "load_balance", &call.err);
+                Begun::Error
+            }
+            Status::OK => match abi::Trylist::new(output) {
+                Ok(trylist) => Begun::Policy(Self {
+                    trylist,
+                    member,
+                    module_id: question.module_id,
+                    trace_id,
+                    builtin: question.builtin,
+                    _scratch: scratch,
+                }),
+                Err(breach) => fault(&format_args!("answered OK with a bad trylist: {breach:?}")),
+            },
+            other => fault(&format_args!("answered {other:?}: {}", call.err)),
+        }
+    }
+
+    /// Who answers after a fault.
+    pub(super) const fn builtin(&self) -> &'g Builtin {
+        self.builtin
+    }
+
+    /// Asks for the next target, passing over those already tried.
+    pub(super) fn next(&mut self, caller: &Caller, cluster: &Cluster, attempt: u32, tried: &Tried) -> Pick {
+        // A policy that offers what was tried already is asked again, but it cannot spin.
+        let patience = cluster.usable().len().saturating_add(1);
+        for _ in 0..patience {
+            let input = NextIn::new(attempt, cluster.set(), tried.words());
+            let mut target = Target::default();
+            let call = caller.call(self.member.host, self.trace_id);
+            match self.trylist.next(&call, &input, &mut target) {
+                Status::OK if target.index as usize >= cluster.endpoints().len() => {
+                    return self.fault("next", &format_args!(
+                        "answered index {} of {} endpoints of cluster '{}'",
+                        target.index,
+                        cluster.endpoints().len(),
+                        cluster.name
+                    ));
+                }
+                Status::OK if tried.contains(target.index) && target.flags & Target::AGAIN == 0 => {
+                    if self.pass_over(caller, cluster, target.index).is_err() {
+                        return Pick::Fault;
+                    }
+                }
+                Status::OK => return Pick::Endpoint(target.index),
+                Status::DONE => return Pick::Ended(Ended::Exhausted),
+                Status::ERROR => {
+                    log_error(self.module_id, self.trace_id, "next", &call.err);
+                    return Pick::Ended(Ended::PolicyError);
+                }
+                other => return self.fault("next", &format_args!("answered {other:?}: {}", call.err)),
+            }
+        }
+        warn!(module = self.module_id, trace_id = self.trace_id, "offers only endpoints that were tried already: trylist ended");
+        Pick::Ended(Ended::Exhausted)
+    }
+
+    /// A target that is not tried has an outcome all the same: each OK of `next` is followed by one `done`.
+    fn pass_over(&mut self, caller: &Caller, cluster: &Cluster, index: u32) -> Result<(), Fault> {
+        let mut outcome = Outcome::of(OutcomeResult::CANCELLED);
+        outcome.index = index;
+        outcome.id = cluster.endpoints().get(index as usize).map_or(0, |endpoint| endpoint.id);
+        self.done(caller, &outcome)
+    }
+
+    fn fault(&self, function: &str, what: &dyn std::fmt::Display) -> Pick {
+        log_fault(self.module_id, self.trace_id, function, what);
+        Pick::Fault
+    }
+
+    /// Tells of a connection that could not be made.
+    pub(super) fn report_failure(&mut self, caller: &Caller, failure: &Failure) -> Result<(), Fault> {
+        let call = caller.call(self.member.host, self.trace_id);
+        let status = self.trylist.report_failure(&call, failure);
+        self.check("report_failure", status, &call)
+    }
+
+    /// Shows the head of a response.
+    pub(super) fn response_head(&mut self, caller: &Caller, head: &ResponseIn<'_>) -> Result<(), Fault> {
+        let call = caller.call(self.member.host, self.trace_id);
+        let status = self.trylist.response_head(&call, head);
+        self.check("response_head", status, &call)
+    }
+
+    /// Tells how a target did.
+    pub(super) fn done(&mut self, caller: &Caller, outcome: &Outcome) -> Result<(), Fault> {
+        let call = caller.call(self.member.host, self.trace_id);
+        let status = self.trylist.done(&call, outcome);
+        self.check("done", status, &call)
+    }
+
+    /// An orderly error in a report changes nothing; a fault ends the trylist.
+    fn check(&self, function: &str, status: Status, call: &abi::Call<'_>) -> Result<(), Fault> {
+        match status {
+            Status::OK | Status::DECLINED | Status::DONE => Ok(()),
+            Status::ERROR => {
+                log_error(self.module_id, self.trace_id, function, &call.err);
+                Ok(())
+            }
+            other => {
+                self.fault(function, &format_args!("answered {other:?}: {}", call.err));
+                Err(Fault)
+            }
+        }
+    }
+}
+
+fn log_error(module: &str, trace_id: u64, function: &str, text: &dyn std::fmt::Display) {
+    error!(module, trace_id, function, "{text}");
+}
+
+fn log_fault(module: &str, trace_id: u64, function: &str, what: &dyn std::fmt::Display) {
+    error!(module, trace_id, function, fault = true, "{what}; the built-in round robin answers instead");
+}
