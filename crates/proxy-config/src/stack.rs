@@ -8,6 +8,9 @@ use crate::tree::{Node, Word};
 /// How deep sections may nest, counted over all files; deeper ones are reported and dropped.
 pub(crate) const MAX_NESTING: usize = 64;
 
+/// Of the sections that a closing tag passes by, so many are pointed at.
+const MOST_NOTES: usize = 4;
+
 /// What becomes of a section's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -111,7 +114,7 @@ impl Stack {
             if matching.is_none() {
                 diagnostic.help = Some(format!("write `</{}>`", inner.text));
             }
-            for frame in own.iter().rev().take(closes.saturating_sub(1).max(1)) {
+            for frame in own.iter().rev().take(closes.saturating_sub(1).clamp(1, MOST_NOTES)) {
                 let opened = format!("`<{}>` is opened here", frame.opening.name.text);
                 diagnostic = diagnostic.with_note(frame.opening.name.span, opened);
             }

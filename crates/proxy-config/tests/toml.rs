@@ -74,7 +74,7 @@ fn faults_are_told_where_they_are() {
         ("[V.'']", &["1:2+1 `<V>` takes an argument"]),
         ("[V.\"${X}\"]", &["1:5+4 `X` is not defined"]),
         ("A = 1\n[IfModule.'a b']", &["2:14+1 `<IfModule>` takes one argument"]),
-        ("A = '\u{1}'", &["1:6+1 invalid literal string, expected non-single-quote visible characters"]),
+        ("A = '\u{1}'", &["1:6+0 invalid literal string, expected non-single-quote visible characters"]),
     ] {
         assert_told(&read_toml(text), text, expected);
     }
