@@ -7,7 +7,7 @@ use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::{Bytes, HookKind, HookSpec};
+use crate::{Bytes, HookKind, HookSpec, RawBytes};
 
 /// Where the host keeps the fields of a message. Implemented by the host; must not panic.
 pub trait FieldAccess {
@@ -23,8 +23,8 @@ pub struct Fields<'a> {
     at: unsafe extern "C" fn(
         data: *const c_void,
         index: u32,
-        name: &mut Bytes<'a>,
-        value: &mut Bytes<'a>,
+        name: &mut RawBytes,
+        value: &mut RawBytes,
     ) -> u32,
     borrow: PhantomData<&'a ()>,
 }
@@ -39,9 +39,11 @@ impl<'a> Fields<'a> {
     /// The `index`th field: name and value.
     #[must_use]
     pub fn at(&self, index: u32) -> Option<(&'a [u8], &'a [u8])> {
-        let (mut name, mut value) = (Bytes::EMPTY, Bytes::EMPTY);
-        // SAFETY: F1, made by `new`: `data` is what `at` expects and lives for `'a`.
+        let (mut name, mut value) = (RawBytes::of(&[]), RawBytes::of(&[]));
+        // SAFETY: F1, made by `new`: `data` is what `at` expects.
         let found = unsafe { (self.at)(self.data, index, &mut name, &mut value) };
+        // SAFETY: F1, what `at` answers lives as long as `data`, for `'a`.
+        let (name, value) = unsafe { (name.as_bytes(), value.as_bytes()) };
         (found != 0).then(|| (name.as_slice(), value.as_slice()))
     }
 
@@ -63,17 +65,17 @@ impl fmt::Debug for Fields<'_> {
     }
 }
 
-extern "C" fn field_at<'a, F: FieldAccess + 'a>(
+extern "C" fn field_at<F: FieldAccess>(
     data: *const c_void,
     index: u32,
-    name: &mut Bytes<'a>,
-    value: &mut Bytes<'a>,
+    name: &mut RawBytes,
+    value: &mut RawBytes,
 ) -> u32 {
     // SAFETY: F1, only `Fields::new` pairs this function with its `data`.
-    let access: &'a F = unsafe { &*data.cast::<F>() };
+    let access = unsafe { &*data.cast::<F>() };
     let Some((n, v)) = access.field(index as usize) else { return 0 };
-    *name = Bytes::new(n);
-    *value = Bytes::new(v);
+    *name = RawBytes::of(n);
+    *value = RawBytes::of(v);
     1
 }
 

@@ -134,7 +134,8 @@ impl Generation {
         settings: &ProxySettings,
         request: &'g abi::Request<'g>,
     ) -> Trylist<'g> {
-        let Balanced { cluster, builtin } = &self.clusters[route.destination.cluster];
+        let balanced: &'g Balanced = &self.clusters[route.destination.cluster];
+        let (cluster, builtin) = (&balanced.cluster, &balanced.builtin);
         let Some(balancer) = route.destination.balancer.map(|place| &self.balancers[place]) else {
             return Trylist::of_origin(cluster, caller);
         };

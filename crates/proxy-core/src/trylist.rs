@@ -19,7 +19,7 @@ use proxy_abi as abi;
 use proxy_abi::{Failure, FailureKind, Outcome, OutcomeResult, ResponseIn};
 
 pub(crate) use builtin::Builtin;
-pub(crate) use policy::{Begun, Policy};
+pub(crate) use policy::{Begun, Policy, Question};
 
 use crate::caller::Caller;
 use crate::cluster::{Cluster, Endpoint};
