@@ -1,1 +1,103 @@
-//! proxy-module
+//! What a module of `proxyd` is written with: no `unsafe`, no parser, no panic handling, one crate for a
+//! loaded module and a compiled-in one.
+//!
+//! A balancer implements [`Balancer`] and ends with [`module!`]; any other module implements [`Module`] and
+//! [`Implements`] for each hook it wants. Their directives are a struct with [`derive@Directives`].
+//!
+//! ```
+//! use proxy_module::prelude::*;
+//!
+//! #[derive(Directives)]
+//! struct Config {
+//!     /// FirstCluster NAME URL: adds a server to a cluster.
+//!     #[directive(name = "FirstCluster", keyed)]
+//!     clusters: std::collections::BTreeMap<String, Vec<String>>,
+//! }
+//!
+//! /// Offers the usable endpoints in their order, each request from the first one on.
+//! struct First;
+//!
+//! impl Balancer for First {
+//!     type Config = Config;
+//!     type Walk = usize; // how many were offered
+//!
+//!     fn new(config: Config, init: &mut Init<'_>) -> Result<Self> {
+//!         for (name, urls) in &config.clusters {
+//!             init.cluster(name)?.endpoints(urls)?;
+//!         }
+//!         Ok(First)
+//!     }
+//!
+//!     fn begin(&self, _request: &Request<'_>, _set: &Endpoints<'_>) -> Result<Begin<usize>> {
+//!         Ok(Begin::Trylist(0))
+//!     }
+//!
+//!     fn next(&self, offered: &mut usize, attempt: &Attempt<'_>) -> Result<Next> {
+//!         let next = attempt.endpoints().usable().get(*offered);
+//!         *offered += 1;
+//!         Ok(next.map_or(Next::Exhausted, |index| Next::Endpoint(*index)))
+//!     }
+//! }
+//!
+//! proxy_module::module!(first_module: balancer First);
+//! # fn main() {}
+//! ```
+//!
+//! Build a module file with `cargo rustc --release --crate-type cdylib`; link the same crate into the server to
+//! have it compiled in. All unsafe code stands in the private module `ffi`; what it relies on is written in
+//! `SAFETY.md` of `proxy-abi`.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate self as proxy_module;
+
+mod balancer;
+mod bridge;
+mod config;
+mod endpoints;
+mod error;
+#[allow(unsafe_code, reason = "the one place that crosses the boundary")]
+mod ffi;
+mod general;
+mod guard;
+mod init;
+mod record;
+mod request;
+mod slot;
+
+pub use balancer::{Attempt, Balancer, Begin, Next};
+pub use bridge::remember_panic;
+pub use config::{Directives, Routes, Values};
+pub use endpoints::{Endpoint, Endpoints};
+pub use error::{Error, Result};
+pub use general::{Answer, Cx, Hooks, Implements, Module};
+pub use init::{Cluster, Init};
+pub use record::StaticModule;
+pub use request::{Failure, Outcome, Request, ResponseHead};
+pub use slot::{ClusterSlot, EndpointSlot};
+
+pub use inventory;
+pub use proxy_abi as abi;
+pub use proxy_module_derive::Directives;
+pub use serde;
+pub use tracing;
+
+/// What the macros of this crate expand to; not for authors.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::ffi::entry::{fini, init_balancer, init_module};
+    pub use crate::record::{note, record};
+}
+
+/// All that a module's source usually names.
+pub mod prelude {
+    pub use crate::abi::{
+        AccessChecker, FailureKind, Fixups, HookSpec, LogTransaction, OutcomeResult, PostReadRequest, order,
+    };
+    pub use crate::tracing::{self, debug, error, info, trace, warn};
+    pub use crate::{
+        Answer, Attempt, Balancer, Begin, ClusterSlot, Cx, Directives, Endpoint, EndpointSlot, Endpoints,
+        Error, Failure, Hooks, Implements, Init, Module, Next, Outcome, Request, ResponseHead, Result,
+        Routes,
+    };
+}

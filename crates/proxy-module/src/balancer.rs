@@ -1,0 +1,119 @@
+//! The trait of a policy: where a request's trylist begins, and what it offers next.
+
+use crate::endpoints::Endpoints;
+use crate::{Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi};
+
+/// A policy: answers `proxy.load_balance` for the locations that name its module.
+///
+/// One instance serves one generation of the configuration, on all executors at once. The calls for one
+/// request never overlap, though they may come from changing threads. No call may block. A panic is caught and
+/// costs no request: the server finishes that trylist by its own round robin.
+pub trait Balancer: Send + Sync + Sized + 'static {
+    /// The module's directives.
+    type Config: Directives;
+    /// What one request's trylist remembers. Lives in memory that the server lends: nothing is allocated.
+    type Walk: Send + 'static;
+
+    /// Makes the instance of a generation. Has no effect outside memory: no sockets, threads or files.
+    ///
+    /// # Errors
+    /// Refuses the configuration, which then is not put in force.
+    fn new(config: Self::Config, init: &mut Init<'_>) -> Result<Self>;
+
+    /// Begins the trylist of `request` over `set`, or leaves the request to others.
+    ///
+    /// # Errors
+    /// Ends the request with 503.
+    fn begin(&self, request: &Request<'_>, set: &Endpoints<'_>) -> Result<Begin<Self::Walk>>;
+
+    /// Chooses the next endpoint to try.
+    ///
+    /// # Errors
+    /// Ends the request with 503.
+    fn next(&self, walk: &mut Self::Walk, attempt: &Attempt<'_>) -> Result<Next>;
+
+    /// No connection to an endpoint handed out could be made; `next` follows.
+    fn failed(&self, walk: &mut Self::Walk, failure: &Failure<'_>) {
+        let _ = (walk, failure);
+    }
+
+    /// The end of an endpoint handed out: once for each, also on cancel and after `failed`; not after a panic,
+    /// so what is in flight is better read from the server's count than kept by hand.
+    fn done(&self, walk: &mut Self::Walk, outcome: &Outcome<'_>) {
+        let _ = (walk, outcome);
+    }
+
+    /// The head of the response came.
+    fn response_head(&self, walk: &mut Self::Walk, head: &ResponseHead<'_>) {
+        let _ = (walk, head);
+    }
+
+    /// Implements further hooks, see [`Hooks::implement`].
+    ///
+    /// # Errors
+    /// Refuses the configuration.
+    fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+        let _ = hooks;
+        Ok(())
+    }
+}
+
+/// The answer of [`Balancer::begin`].
+#[derive(Debug)]
+pub enum Begin<Walk> {
+    /// Not for this policy.
+    Decline,
+    /// The trylist begins.
+    Trylist(Walk),
+}
+
+/// The answer of [`Balancer::next`]. Indexes are places in [`Attempt::endpoints`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Try this one; if it was tried already, the server asks again instead.
+    Endpoint(u32),
+    /// Try this one even if it was tried already.
+    Again(u32),
+    /// Nothing is left.
+    Exhausted,
+}
+
+/// One call of [`Balancer::next`].
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    pub(crate) call: &'a abi::Call<'a>,
+    pub(crate) input: &'a abi::NextIn<'a>,
+}
+
+impl<'a> Attempt<'a> {
+    /// The endpoints; the same in all calls for one request.
+    #[must_use]
+    pub const fn endpoints(&self) -> Endpoints<'a> {
+        Endpoints::of(self.input.set)
+    }
+
+    /// 0 for the first target of the request.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.input.attempt
+    }
+
+    /// Whether the endpoint at `index` was tried already in this request.
+    #[must_use]
+    pub fn tried(&self, index: u32) -> bool {
+        let words = crate::ffi::set::tried(self.input);
+        words.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    /// Monotonic nanoseconds, read once when the executor woke up.
+    #[must_use]
+    pub const fn now_ns(&self) -> u64 {
+        self.call.now_ns
+    }
+
+    /// The executor that asks. A number for this call only: the next one may come from another.
+    #[must_use]
+    pub const fn executor(&self) -> u32 {
+        self.call.executor
+    }
+}

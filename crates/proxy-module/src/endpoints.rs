@@ -1,0 +1,172 @@
+//! The endpoints of a cluster, as a policy sees them.
+
+use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::{ClusterSlot, EndpointSlot, abi, ffi};
+
+/// The endpoints of one cluster at one moment. An index means the same endpoint in all calls for one request.
+#[derive(Clone, Copy)]
+pub struct Endpoints<'a> {
+    set: &'a abi::EndpointSet,
+}
+
+impl<'a> Endpoints<'a> {
+    pub(crate) const fn of(set: &'a abi::EndpointSet) -> Self {
+        Self { set }
+    }
+
+    /// The cluster's name.
+    #[must_use]
+    pub const fn name(&self) -> &'a [u8] {
+        ffi::set::name(self.set)
+    }
+
+    /// How many there are, usable or not.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.set.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.set.len == 0
+    }
+
+    /// Another number whenever membership or health changed.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.set.version
+    }
+
+    /// The indexes of those that may take traffic, ascending. Walk these: one that skips over the others gives
+    /// the successor of a dead endpoint a double share.
+    #[must_use]
+    pub const fn usable(&self) -> &'a [u32] {
+        ffi::set::usable(self.set)
+    }
+
+    /// The endpoint at `index`.
+    #[must_use]
+    pub const fn get(&self, index: u32) -> Option<Endpoint<'a>> {
+        match ffi::set::endpoint(self.set, index as usize) {
+            Some(endpoint) => Some(Endpoint { endpoint }),
+            None => None,
+        }
+    }
+
+    /// All of them, in the order of their indexes.
+    pub fn iter(&self) -> impl Iterator<Item = Endpoint<'a>> + use<'a> {
+        let all = *self;
+        (0..).map_while(move |index| all.get(index))
+    }
+
+    /// The module's own state for this cluster. For a set that belongs to no cluster, a state apart.
+    #[must_use]
+    pub fn state<'s, T: Default + Send + Sync + 'static>(&self, slot: &'s ClusterSlot<T>) -> &'s T
+    where
+        'a: 's,
+    {
+        ffi::blob::state(self.set.blob, slot.0.offset).unwrap_or(&slot.0.spare)
+    }
+}
+
+impl fmt::Debug for Endpoints<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Endpoints({}: {} of {} usable)",
+            self.name().escape_ascii(),
+            self.usable().len(),
+            self.len()
+        )
+    }
+}
+
+/// One endpoint, with what the server counts about it on all executors.
+#[derive(Clone, Copy)]
+pub struct Endpoint<'a> {
+    endpoint: &'a abi::Endpoint,
+}
+
+impl<'a> Endpoint<'a> {
+    /// The same after every reload.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.endpoint.id
+    }
+
+    /// `host:port`.
+    #[must_use]
+    pub const fn addr(&self) -> &'a [u8] {
+        ffi::set::addr(self.endpoint)
+    }
+
+    /// Relative capacity, 1 unless configured.
+    #[must_use]
+    pub const fn weight(&self) -> u32 {
+        self.endpoint.weight
+    }
+
+    /// Whether it may take traffic.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.endpoint.health == abi::Health::UP
+    }
+
+    /// Requests handed to it and not yet finished.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.stats().map_or(0, |stats| stats.in_flight.load(Relaxed))
+    }
+
+    /// Connections open to it, idle ones included.
+    #[must_use]
+    pub fn conns(&self) -> u32 {
+        self.stats().map_or(0, |stats| stats.conns.load(Relaxed))
+    }
+
+    /// Moving average of the time to the first byte of a response, in microseconds.
+    #[must_use]
+    pub fn ewma_us(&self) -> u32 {
+        self.stats().map_or(0, |stats| stats.ewma_us.load(Relaxed))
+    }
+
+    /// Failures since the last success.
+    #[must_use]
+    pub fn fails_in_row(&self) -> u32 {
+        self.stats().map_or(0, |stats| stats.fails_in_row.load(Relaxed))
+    }
+
+    /// Requests ever handed to it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.stats().map_or(0, |stats| stats.total.load(Relaxed))
+    }
+
+    /// Of these, those that failed.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.stats().map_or(0, |stats| stats.errors.load(Relaxed))
+    }
+
+    /// The module's own state for this endpoint.
+    #[must_use]
+    pub fn state<'s, T: Default + Send + Sync + 'static>(&self, slot: &'s EndpointSlot<T>) -> &'s T
+    where
+        'a: 's,
+    {
+        ffi::blob::state(self.endpoint.blob, slot.0.offset).unwrap_or(&slot.0.spare)
+    }
+
+    const fn stats(&self) -> Option<&'a abi::Stats> {
+        ffi::set::stats(self.endpoint)
+    }
+}
+
+impl fmt::Debug for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.addr().escape_ascii())
+    }
+}

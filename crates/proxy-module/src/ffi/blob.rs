@@ -1,0 +1,49 @@
+//! Module state in memory that the server lends beside clusters and endpoints.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+use crate::abi::BlobFn;
+use crate::guard;
+
+/// What stands in the lent memory, which begins as zeros: a constructor that panics leaves it not ready.
+#[repr(C)]
+pub(crate) struct Held<T> {
+    ready: u8,
+    value: MaybeUninit<T>,
+}
+
+/// The functions that make and destroy one.
+pub(crate) fn lifecycle<T: Default + Send + Sync + 'static>() -> (BlobFn, Option<BlobFn>) {
+    let destroy: BlobFn = destroy::<T>;
+    (make::<T>, std::mem::needs_drop::<T>().then_some(destroy))
+}
+
+/// The state at `offset` of an object's memory, if the object has memory and the state could be made.
+#[inline]
+pub(crate) fn state<'a, T: Default + Send + Sync + 'static>(blob: *mut c_void, offset: u32) -> Option<&'a T> {
+    if blob.is_null() {
+        return None;
+    }
+    // SAFETY: F5, slots exist only where `blob` answered their offset for this type and their generation, so a
+    // `Held<T>` lies there, made by `make` before the object was first seen.
+    let held = unsafe { &*blob.byte_add(offset as usize).cast::<Held<T>>() };
+    // SAFETY: F5, `make` sets `ready` after it wrote the value.
+    (held.ready == 1).then(|| unsafe { held.value.assume_init_ref() })
+}
+
+unsafe extern "C" fn make<T: Default>(blob: *mut c_void) {
+    let Some(value) = guard::quiet(T::default) else { return };
+    // SAFETY: F5, the host calls this once for the size and alignment asked for, before anyone else looks.
+    unsafe { blob.cast::<Held<T>>().write(Held { ready: 1, value: MaybeUninit::new(value) }) };
+}
+
+unsafe extern "C" fn destroy<T>(blob: *mut c_void) {
+    // SAFETY: F5, the host calls this once, after everyone else has looked, where `make` was called.
+    let held = unsafe { &mut *blob.cast::<Held<T>>() };
+    if held.ready == 1 {
+        held.ready = 0;
+        // SAFETY: F5, `ready` says that the value is there, and it is not looked at again.
+        guard::quiet(|| unsafe { held.value.assume_init_drop() });
+    }
+}

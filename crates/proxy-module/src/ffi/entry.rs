@@ -1,0 +1,88 @@
+//! `init` and `fini` of every module.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use crate::abi::{Call, Host, Module as Record, Registrar, Status, Value};
+use crate::ffi::tree::{self, Tree};
+use crate::ffi::trylist;
+use crate::init::Site;
+use crate::{Balancer, Directives, Error, Hooks, Init, Module, Result, Values, bridge, guard};
+
+/// `init` of a [`Balancer`].
+///
+/// # Safety
+/// Called by the host only, as its place in the record says.
+pub unsafe extern "C" fn init_balancer<T: Balancer>(
+    host: &Host,
+    module: &Record,
+    config: &Value,
+    call: &Call<'_>,
+    registrar: &Registrar,
+    state: &mut *mut c_void,
+) -> Status {
+    let site = Site { host, module, registrar, config: Tree::new(host, config) };
+    guarded_start(call, site, state, T::new, |instance, site| {
+        site.register(&trylist::implementation::<T>(instance, site.module))?;
+        T::hooks(&mut Hooks::new(instance, site))
+    })
+}
+
+/// `init` of any other [`Module`].
+///
+/// # Safety
+/// Called by the host only, as its place in the record says.
+pub unsafe extern "C" fn init_module<T: Module>(
+    host: &Host,
+    module: &Record,
+    config: &Value,
+    call: &Call<'_>,
+    registrar: &Registrar,
+    state: &mut *mut c_void,
+) -> Status {
+    let site = Site { host, module, registrar, config: Tree::new(host, config) };
+    guarded_start(call, site, state, T::new, |instance, site| T::hooks(&mut Hooks::new(instance, site)))
+}
+
+/// `fini` of either.
+///
+/// # Safety
+/// Called by the host only, once, with what `init` answered.
+pub unsafe extern "C" fn fini<T>(state: *mut c_void) {
+    if let Some(instance) = NonNull::new(state.cast::<T>()) {
+        guard::quiet(|| discard(instance));
+    }
+}
+
+fn guarded_start<T, C: Directives>(
+    call: &Call<'_>,
+    site: Site<'_>,
+    state: &mut *mut c_void,
+    new: fn(C, &mut Init<'_>) -> Result<T>,
+    register: fn(NonNull<T>, Site<'_>) -> Result<()>,
+) -> Status {
+    guard::status(call, || {
+        bridge::install(tree::forever(site.host), tree::forever_module(site.module));
+        let config = C::read(&Values::new(site.config))?;
+        let instance = NonNull::from(Box::leak(Box::new(new(config, &mut Init::new(site))?)));
+        let unclaimed = Unclaimed(instance);
+        register(instance, site)?;
+        std::mem::forget(unclaimed);
+        *state = instance.as_ptr().cast();
+        Ok::<_, Error>(Status::OK)
+    })
+}
+
+/// An instance that the host does not know of yet: freed if a hook is refused, or the registering panics.
+struct Unclaimed<T>(NonNull<T>);
+
+impl<T> Drop for Unclaimed<T> {
+    fn drop(&mut self) {
+        discard(self.0);
+    }
+}
+
+fn discard<T>(instance: NonNull<T>) {
+    // SAFETY: F6, made by `Box::leak` in `guarded_start` and given up once: by `fini`, or before the host knew.
+    drop(unsafe { Box::from_raw(instance.as_ptr()) });
+}

@@ -1,0 +1,47 @@
+//! The entry point of a hook that a module implements.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use crate::abi::{Bytes, Call, HookFn, HookImpl, HookSpec, Status};
+use crate::general::{Cx, Implements};
+use crate::guard;
+
+/// What `T` registers to implement `H`.
+pub(crate) fn implementation<'n, T: Implements<H>, H: HookSpec>(
+    instance: NonNull<T>,
+    before: &'n [Bytes<'n>],
+    after: &'n [Bytes<'n>],
+) -> HookImpl<'n> {
+    let func: HookFn = run::<T, H>;
+    HookImpl {
+        size: size_of::<HookImpl<'_>>() as u32,
+        order: T::ORDER,
+        name: Bytes::of(H::NAME),
+        sig: H::SIGNATURE,
+        key: Bytes::EMPTY,
+        func: Some(func),
+        user: instance.as_ptr().cast(),
+        before: before.as_ptr(),
+        after: after.as_ptr(),
+        nbefore: before.len() as u32,
+        nafter: after.len() as u32,
+        scratch_size: 0,
+        scratch_align: 1,
+    }
+}
+
+unsafe extern "C" fn run<T: Implements<H>, H: HookSpec>(
+    user: *mut c_void,
+    call: &Call<'_>,
+    input: *const c_void,
+    output: *mut c_void,
+) -> Status {
+    // SAFETY: F6, the instance outlives the generation that calls its hooks.
+    let instance = unsafe { &*user.cast::<T>() };
+    // SAFETY: F2, the signature says that the caller hands in this struct.
+    let input = unsafe { &*input.cast::<H::In<'_>>() };
+    // SAFETY: F2, likewise, and nobody else looks at it during the call.
+    let output = unsafe { &mut *output.cast::<H::Out<'_>>() };
+    guard::status(call, || instance.call(&Cx::new(call), input, output).map(Status::from))
+}

@@ -1,0 +1,125 @@
+//! The general form of a module: any hooks, in any number.
+
+use std::fmt;
+use std::ptr::NonNull;
+
+use crate::abi::{self, Bytes, Call, HookSpec, Status};
+use crate::ffi::hook;
+use crate::init::Site;
+use crate::{Directives, Init, Result};
+
+/// A module of any kind. One instance serves one generation of the configuration, on all executors at once.
+pub trait Module: Send + Sync + Sized + 'static {
+    /// The module's directives; `()` for none.
+    type Config: Directives;
+
+    /// Makes the instance of a generation. Has no effect outside memory: no sockets, threads or files.
+    ///
+    /// # Errors
+    /// Refuses the configuration, which then is not put in force.
+    fn new(config: Self::Config, init: &mut Init<'_>) -> Result<Self>;
+
+    /// Lists the hooks that the module implements: `hooks.implement::<AccessChecker>()?`.
+    ///
+    /// # Errors
+    /// Refuses the configuration.
+    fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()>;
+}
+
+/// Implements the hook `H`. Counts once it is listed by [`Hooks::implement`].
+pub trait Implements<H: HookSpec>: Send + Sync + Sized + 'static {
+    /// Place among the implementations, see [`order`](abi::order).
+    const ORDER: i32 = abi::order::MIDDLE;
+    /// Idents of modules that come later than this one.
+    const BEFORE: &'static [&'static str] = &[];
+    /// Idents of modules that come earlier.
+    const AFTER: &'static [&'static str] = &[];
+
+    /// One run of the hook, on any executor; must not block.
+    ///
+    /// # Errors
+    /// Ends the request with 503, where the hook can.
+    fn call(&self, cx: &Cx<'_>, input: &H::In<'_>, out: &mut H::Out<'_>) -> Result<Answer>;
+}
+
+/// What a hook answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done as asked.
+    Ok,
+    /// Nothing to say: ask the next one.
+    Decline,
+    /// Answer the request with this HTTP status, 100 to 599.
+    Http(u16),
+}
+
+impl From<Answer> for Status {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Ok => Self::OK,
+            Answer::Decline => Self::DECLINED,
+            Answer::Http(code) => Self::http(code),
+        }
+    }
+}
+
+/// The circumstances of one run of a hook.
+#[derive(Clone, Copy, Debug)]
+pub struct Cx<'a> {
+    call: &'a Call<'a>,
+}
+
+impl<'a> Cx<'a> {
+    pub(crate) const fn new(call: &'a Call<'a>) -> Self {
+        Self { call }
+    }
+
+    /// Monotonic nanoseconds, read once when the executor woke up.
+    #[must_use]
+    pub const fn now_ns(&self) -> u64 {
+        self.call.now_ns
+    }
+
+    /// The executor that calls; `u32::MAX` outside of any.
+    #[must_use]
+    pub const fn executor(&self) -> u32 {
+        self.call.executor
+    }
+
+    /// The request's number, 0 outside of requests.
+    #[must_use]
+    pub const fn trace_id(&self) -> u64 {
+        self.call.trace_id
+    }
+}
+
+/// Lists the hooks that the instance of `T` implements.
+pub struct Hooks<'a, T> {
+    instance: NonNull<T>,
+    site: Site<'a>,
+}
+
+impl<'a, T> Hooks<'a, T> {
+    pub(crate) const fn new(instance: NonNull<T>, site: Site<'a>) -> Self {
+        Self { instance, site }
+    }
+
+    /// Registers the implementation of `H`. One of a hook that no server and no module declares is never run.
+    ///
+    /// # Errors
+    /// The server refuses it: the hook is declared with another signature.
+    pub fn implement<H: HookSpec>(&mut self) -> Result<()>
+    where
+        T: Implements<H>,
+    {
+        let names = |idents: &[&'static str]| idents.iter().map(|ident| Bytes::of(ident)).collect::<Vec<_>>();
+        let (before, after) = (names(T::BEFORE), names(T::AFTER));
+        self.site.register(&hook::implementation::<T, H>(self.instance, &before, &after))
+    }
+}
+
+impl<T> fmt::Debug for Hooks<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hooks({})", self.site.module.ident.as_slice().escape_ascii())
+    }
+}

@@ -1,0 +1,179 @@
+//! What a module may do while its instance is made: clusters, slots, hooks.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::abi::{
+    BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, HookSpec, Host, Module as Record,
+    Registrar, Status, Value, ValueKind,
+};
+use crate::ffi::blob::{self, Held};
+use crate::ffi::tree::Tree;
+use crate::slot::Slot;
+use crate::{ClusterSlot, EndpointSlot, Error, Result};
+
+/// The making of an instance. What it registers counts only if `new` succeeds.
+pub struct Init<'a> {
+    site: Site<'a>,
+}
+
+/// What `init` was called with.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) module: &'a Record,
+    pub(crate) registrar: &'a Registrar,
+    pub(crate) config: Tree<'a>,
+}
+
+impl<'a> Init<'a> {
+    pub(crate) const fn new(site: Site<'a>) -> Self {
+        Self { site }
+    }
+
+    /// The module's ident, as in LoadModule.
+    #[must_use]
+    pub const fn ident(&self) -> &'static [u8] {
+        self.site.module.ident.as_slice()
+    }
+
+    /// Makes a cluster, which the server then owns: it resolves names, watches health and counts.
+    ///
+    /// # Errors
+    /// The server refuses the name, for instance since another module has made it already.
+    pub fn cluster(&mut self, name: &str) -> Result<Cluster<'a>> {
+        let Site { host, registrar, config, .. } = self.site;
+        let written = find_key(config, name.as_bytes());
+        let decl = ClusterDecl {
+            size: size_of::<ClusterDecl<'_>>() as u32,
+            flags: 0,
+            name: Bytes::of(name),
+            at: pointer(written),
+        };
+        let mut number = 0;
+        let answer = (host.cluster)(host, registrar, &decl, &mut number);
+        accepted(answer, || format!("cluster {name}"))?;
+        Ok(Cluster { site: self.site, number, written })
+    }
+
+    /// State of type `T` beside each cluster, made by `T::default()`.
+    ///
+    /// # Errors
+    /// `T` needs an alignment above 64, or the server refuses its size.
+    pub fn per_cluster<T: Default + Send + Sync + 'static>(&mut self) -> Result<ClusterSlot<T>> {
+        self.site.slot(BlobKind::CLUSTER).map(ClusterSlot)
+    }
+
+    /// State of type `T` beside each endpoint, made by `T::default()`.
+    ///
+    /// # Errors
+    /// `T` needs an alignment above 64, or the server refuses its size.
+    pub fn per_endpoint<T: Default + Send + Sync + 'static>(&mut self) -> Result<EndpointSlot<T>> {
+        self.site.slot(BlobKind::ENDPOINT).map(EndpointSlot)
+    }
+
+    /// Declares a hook of the module's own, which other modules may then implement.
+    ///
+    /// # Errors
+    /// The server refuses it: the name is declared already with another signature.
+    pub fn declare<H: HookSpec>(&mut self) -> Result<()> {
+        let Site { host, registrar, .. } = self.site;
+        accepted((host.declare_hook)(host, registrar, &HookDecl::of::<H>()), || format!("hook {}", H::NAME))
+    }
+}
+
+impl fmt::Debug for Init<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Init({})", self.ident().escape_ascii())
+    }
+}
+
+impl Site<'_> {
+    pub(crate) fn register(&self, hook: &HookImpl<'_>) -> Result<()> {
+        accepted((self.host.hook)(self.host, self.registrar, hook), || {
+            format!("an implementation of {}", hook.name.as_slice().escape_ascii())
+        })
+    }
+
+    fn slot<T: Default + Send + Sync + 'static>(&self, kind: BlobKind) -> Result<Slot<T>> {
+        let Site { host, registrar, .. } = *self;
+        let (size, align) = (size_of::<Held<T>>(), align_of::<Held<T>>());
+        let size = u32::try_from(size).map_err(|_| Error::msg("a slot's type is larger than 4 GiB"))?;
+        if align > 64 {
+            return Err(Error::msg(format!(
+                "a slot's type needs alignment {align}, 64 is the most there is"
+            )));
+        }
+        let (ctor, dtor) = blob::lifecycle::<T>();
+        let mut offset = 0;
+        let answer = (host.blob)(host, registrar, kind, size, align as u32, Some(ctor), dtor, &mut offset);
+        accepted(answer, || format!("a slot of {size} bytes"))?;
+        Ok(Slot { offset, spare: T::default(), kind: PhantomData })
+    }
+}
+
+/// A cluster that is being made.
+pub struct Cluster<'a> {
+    site: Site<'a>,
+    number: u32,
+    written: Option<Tree<'a>>,
+}
+
+impl Cluster<'_> {
+    /// Adds the endpoints at `urls` (`http://host[:port]`), in this order, each of weight 1.
+    ///
+    /// # Errors
+    /// The server refuses a URL.
+    pub fn endpoints<U: AsRef<str>>(&mut self, urls: impl IntoIterator<Item = U>) -> Result<()> {
+        urls.into_iter().try_for_each(|url| self.endpoint(url.as_ref(), 1).map(drop))
+    }
+
+    /// Adds the endpoint at `url` and answers its id.
+    ///
+    /// # Errors
+    /// The server refuses the URL.
+    pub fn endpoint(&mut self, url: &str, weight: u32) -> Result<u64> {
+        let Site { host, registrar, config, .. } = self.site;
+        let written = find_text(self.written.unwrap_or(config), url.as_bytes());
+        let decl = EndpointDecl {
+            size: size_of::<EndpointDecl<'_>>() as u32,
+            weight,
+            url: Bytes::of(url),
+            at: pointer(written),
+        };
+        let mut id = 0;
+        let answer = (host.endpoint)(host, registrar, self.number, &decl, &mut id);
+        accepted(answer, || format!("endpoint {url}"))?;
+        Ok(id)
+    }
+}
+
+impl fmt::Debug for Cluster<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cluster({})", self.number)
+    }
+}
+
+/// The host keeps the reason of its refusals: its text names the place in the configuration.
+fn accepted(answer: Status, what: impl FnOnce() -> String) -> Result<()> {
+    if answer == Status::OK { Ok(()) } else { Err(Error::refused(format!("the server refused {}", what()))) }
+}
+
+/// The first value with that key, so that messages can point to where a name was written.
+fn find_key<'v>(tree: Tree<'v>, key: &[u8]) -> Option<Tree<'v>> {
+    let here = || tree.iter().find(|(found, _)| *found == key).map(|(_, value)| value);
+    here().or_else(|| tree.iter().find_map(|(_, value)| find_key(value, key)))
+}
+
+/// The last value with that text: of a word given twice, the second is the one that is refused.
+fn find_text<'v>(tree: Tree<'v>, text: &[u8]) -> Option<Tree<'v>> {
+    if tree.kind() == ValueKind::TEXT {
+        return (tree.text() == Some(text)).then_some(tree);
+    }
+    let found = tree.iter().filter_map(|(_, value)| find_text(value, text));
+    found.last()
+}
+
+fn pointer(written: Option<Tree<'_>>) -> *const Value {
+    written.map_or(std::ptr::null(), Tree::pointer)
+}
