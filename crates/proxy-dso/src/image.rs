@@ -1,0 +1,131 @@
+//! Images: the mapped code of module files. An image is loaded from a private copy of the bytes that were
+//! checked, so that nobody can change it afterwards, and it is never closed.
+//!
+//! The loader tells files apart by path and by inode, so each copy has its own for as long as the process lives:
+//! two builds of one module can be there at once. The same bytes are loaded once.
+
+use std::ffi::c_void;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+use crate::copy::{self, Copied, PrivateCopy};
+use crate::refusal::Cause;
+
+/// One mapped module file. There are only leaked ones.
+#[derive(Debug)]
+pub(crate) struct Image {
+    library: Library,
+    /// The bytes it was loaded from. A memory file also keeps its number from being used again.
+    copy: File,
+    len: u64,
+}
+
+static IMAGES: Mutex<Vec<&'static Image>> = Mutex::new(Vec::new());
+
+impl Image {
+    /// The image of `bytes`, mapped now unless it is there already. `ident` names a new copy, `path` is for
+    /// messages.
+    ///
+    /// # Errors
+    /// If no copy can be made, or the loader refuses it.
+    pub(crate) fn of(
+        bytes: &[u8],
+        ident: &str,
+        path: &Path,
+        how: PrivateCopy,
+    ) -> Result<&'static Self, Cause> {
+        // Held while loading: two threads with the same file make one image.
+        let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = images.iter().find(|image| image.holds(bytes)) {
+            return Ok(image);
+        }
+        let (library, copy) = load(bytes, ident, path, how)?;
+        let image: &'static Self = Box::leak(Box::new(Self { library, copy, len: bytes.len() as u64 }));
+        images.push(image);
+        Ok(image)
+    }
+
+    /// How many there are.
+    pub(crate) fn count() -> usize {
+        IMAGES.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The address of the symbol `ident`, never null.
+    ///
+    /// # Errors
+    /// If the image exports none.
+    pub(crate) fn symbol(&self, ident: &str) -> Result<*const c_void, Cause> {
+        let missing = |text| Cause::NotExported { ident: ident.to_owned(), text };
+        // SAFETY: F7, only the address is taken, and the image stays mapped.
+        let symbol = unsafe { self.library.get::<*const c_void>(ident.as_bytes()) };
+        let symbol = symbol.map_err(|error| missing(loader_words(&error)))?;
+        let address = symbol.as_raw_ptr().cast_const();
+        if address.is_null() { Err(missing("its address is null".to_owned())) } else { Ok(address) }
+    }
+
+    fn holds(&self, bytes: &[u8]) -> bool {
+        let mut buffer = vec![0; 64 * 1024];
+        self.len == bytes.len() as u64
+            && bytes.chunks(buffer.len()).zip(0u64..).all(|(chunk, index)| {
+                let part = &mut buffer[..chunk.len()];
+                self.copy.read_exact_at(part, index * (64 * 1024)).is_ok() && part == chunk
+            })
+    }
+}
+
+/// Loads from a memory file if that is wanted and allowed here, else from a file.
+fn load(bytes: &[u8], ident: &str, path: &Path, how: PrivateCopy) -> Result<(Library, File), Cause> {
+    if how == PrivateCopy::Memory
+        && let Ok(copied) = copy::in_memory(bytes, ident)
+    {
+        match open(&copied, path) {
+            // Where memory files may not be executed the loader cannot map them; nothing of the module has run.
+            Err(Cause::Loader { text }) if text.contains("failed to map segment") => (),
+            opened => return Ok((opened?, copied.file)),
+        }
+    }
+    let copied =
+        copy::in_directory(bytes, ident).map_err(|error| Cause::NoCopy { error: crate::words(&error) })?;
+    Ok((open(&copied, path)?, copied.file))
+}
+
+fn open(copied: &Copied, path: &Path) -> Result<Library, Cause> {
+    let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE;
+    // SAFETY: F7, the image is never closed; its bytes were checked and can no longer change.
+    let library = unsafe { Library::open(Some(&copied.path), flags) };
+    library.map_err(|error| {
+        let own = copied.path.to_string_lossy();
+        Cause::Loader { text: loader_words(&error).replace(&*own, &path.to_string_lossy()) }
+    })
+}
+
+fn loader_words(error: &libloading::Error) -> String {
+    use libloading::Error::{DlOpen, DlSym};
+    match error {
+        DlOpen { source } | DlSym { source } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_compared_to_their_end() {
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8).collect();
+        let file = copy::in_memory(&bytes, "x_module").unwrap().file;
+        let image = Image { library: Library::this(), copy: file, len: bytes.len() as u64 };
+        assert!(image.holds(&bytes));
+        for place in [0, 65_535, 65_536, 199_999] {
+            let mut other = bytes.clone();
+            other[place] ^= 1;
+            assert!(!image.holds(&other), "byte {place}");
+        }
+        assert!(!image.holds(&bytes[..199_999]));
+    }
+}

@@ -1,0 +1,174 @@
+//! The host functions by which a module registers: they copy what the module hands in, and pass it on to the
+//! core. Their texts are kept at the [desk](crate::desk), since the calls themselves answer a number alone.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use proxy_abi::{
+    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, RawEntry, Registrar,
+    Status,
+};
+use proxy_core::blob::{BlobMemory, BlobType};
+use proxy_core::registration::{DeclaredHook, ImplementedHook, Registration};
+use proxy_core::value::Value;
+
+use crate::desk::{self, Fault};
+use crate::host::guard;
+use crate::record::lossy;
+
+pub(crate) extern "C" fn declare_hook(_host: &Host, registrar: &Registrar, decl: &HookDecl<'_>) -> Status {
+    answer(registrar, &mut (), |registration, _| {
+        whole(decl.size, size_of_val(decl), "HookDecl")?;
+        let hook = DeclaredHook {
+            name: text(decl.name, "a hook's name")?,
+            kind: decl.kind,
+            sig: decl.sig,
+            doc: lossy(decl.doc),
+            layout: lossy(decl.layout),
+        };
+        registration.declare_hook(hook).map_err(refused)
+    })
+}
+
+pub(crate) extern "C" fn hook(_host: &Host, registrar: &Registrar, hook: &HookImpl<'_>) -> Status {
+    answer(registrar, &mut (), |registration, _| {
+        whole(hook.size, size_of_val(hook), "HookImpl")?;
+        let name = text(hook.name, "a hook's name")?;
+        let Some(func) = hook.func else {
+            return Err(Fault::breach(&format!("{name} is implemented by a null function")));
+        };
+        // SAFETY: F2, the module says by the signature what its function takes; F7, it stays mapped; F6, the
+        // instance that `user` belongs to outlives the generation that holds this entry.
+        let entry = unsafe { RawEntry::new(hook.sig, func, hook.user) };
+        let implemented = ImplementedHook {
+            order: hook.order,
+            key: text(hook.key, "a hook's key")?,
+            before: idents(hook.before, hook.nbefore)?,
+            after: idents(hook.after, hook.nafter)?,
+            sig: hook.sig,
+            entry,
+            scratch_size: hook.scratch_size,
+            scratch_align: hook.scratch_align,
+            name,
+        };
+        registration.implement_hook(implemented).map_err(refused)
+    })
+}
+
+pub(crate) extern "C" fn cluster(
+    _host: &Host,
+    registrar: &Registrar,
+    decl: &ClusterDecl<'_>,
+    cluster: &mut u32,
+) -> Status {
+    answer(registrar, cluster, |registration, config| {
+        whole(decl.size, size_of_val(decl), "ClusterDecl")?;
+        let at = decl.at.addr();
+        let name = text(decl.name, "a cluster's name")?;
+        registration.cluster(&name, config.span_at(at)).map_err(|message| Fault::refused(message, at))
+    })
+}
+
+pub(crate) extern "C" fn endpoint(
+    _host: &Host,
+    registrar: &Registrar,
+    cluster: u32,
+    decl: &EndpointDecl<'_>,
+    id: &mut u64,
+) -> Status {
+    answer(registrar, id, |registration, config| {
+        whole(decl.size, size_of_val(decl), "EndpointDecl")?;
+        let at = decl.at.addr();
+        let url = text(decl.url, "an endpoint's URL")?;
+        let added = registration.endpoint(cluster, &url, decl.weight, config.span_at(at));
+        added.map_err(|message| Fault::refused(message, at))
+    })
+}
+
+#[allow(clippy::too_many_arguments, reason = "a row of the table of functions")]
+pub(crate) extern "C" fn blob(
+    _host: &Host,
+    registrar: &Registrar,
+    kind: BlobKind,
+    size: u32,
+    align: u32,
+    ctor: Option<BlobFn>,
+    dtor: Option<BlobFn>,
+    offset: &mut u32,
+) -> Status {
+    answer(registrar, offset, |registration, _| {
+        let make = (ctor.is_some() || dtor.is_some())
+            .then(|| Arc::new(ModuleBlob { ctor, dtor }) as Arc<dyn BlobType>);
+        registration.blob(kind, size, align, make).map_err(|error| refused(error.to_string()))
+    })
+}
+
+/// A blob made and destroyed by functions of a module.
+#[derive(Debug)]
+struct ModuleBlob {
+    ctor: Option<BlobFn>,
+    dtor: Option<BlobFn>,
+}
+
+impl BlobType for ModuleBlob {
+    fn construct(&self, memory: &BlobMemory, offset: usize) {
+        call(self.ctor, memory, offset);
+    }
+
+    fn destroy(&self, memory: &BlobMemory, offset: usize) {
+        call(self.dtor, memory, offset);
+    }
+}
+
+fn call(function: Option<BlobFn>, memory: &BlobMemory, offset: usize) {
+    let address: *mut c_void = memory.address().wrapping_byte_add(offset);
+    if let Some(function) = function {
+        // SAFETY: F5, the core keeps the blob's bytes at `offset`, for this module alone; F3 and F7.
+        unsafe { function(address) }
+    }
+}
+
+/// Registers, and hands what comes of it to the module.
+fn answer<R>(
+    registrar: &Registrar,
+    out: &mut R,
+    act: impl FnOnce(&mut Registration, &Value) -> Result<R, Fault>,
+) -> Status {
+    guard(Status::PANICKED, || match desk::register(registrar, act) {
+        Ok(made) => {
+            *out = made;
+            Status::OK
+        }
+        Err(status) => status,
+    })
+}
+
+const fn refused(message: String) -> Fault {
+    Fault::refused(message, 0)
+}
+
+/// The module's struct must have all the fields of this server's.
+fn whole(size: u32, needed: usize, what: &str) -> Result<(), Fault> {
+    if (size as usize) < needed {
+        return Err(Fault::breach(&format!("a {what} of {size} bytes was handed in, it has {needed}")));
+    }
+    Ok(())
+}
+
+fn text(bytes: Bytes<'_>, what: &str) -> Result<String, Fault> {
+    let text = bytes.to_str().map_err(|_| refused(format!("{what} is not UTF-8: {bytes:?}")))?;
+    Ok(text.to_owned())
+}
+
+fn idents(names: *const Bytes<'_>, count: u32) -> Result<Vec<String>, Fault> {
+    const MOST: u32 = 1024;
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if names.is_null() || count > MOST {
+        return Err(Fault::breach(&format!("a list of {count} module names is null or longer than {MOST}")));
+    }
+    // SAFETY: F1, the module keeps `count` names there until the call returns.
+    let names = unsafe { std::slice::from_raw_parts(names, count as usize) };
+    names.iter().map(|name| text(*name, "a module's name")).collect()
+}
