@@ -19,6 +19,7 @@ mod field;
 mod progress;
 mod request;
 mod response;
+mod rules;
 mod status;
 mod target;
 mod write;

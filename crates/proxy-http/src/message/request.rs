@@ -4,10 +4,10 @@ use std::mem::MaybeUninit;
 
 use proxy_core::path;
 
-use super::field::{self, Connection, Field, Name, Span};
+use super::field::{self, Field, Name, Span};
 use super::progress::Progress;
-use super::target::{self, Target};
-use super::{Fault, Limits, MAX_FIELDS, Parsed, Reject, Version, authority};
+use super::rules::{self, names};
+use super::{Fault, Limits, MAX_FIELDS, Parsed, Reject, Version, authority, target};
 
 /// The methods whose meaning matters here (RFC 9110 section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,8 +119,10 @@ impl RequestHead {
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Parsed, Reject> {
         // Offsets are 32 bits wide, and nothing beyond the limit is ever looked at.
         let window = &bytes[..bytes.len().min(limits.head).min(u32::MAX as usize)];
-        let outcome =
-            if self.progress.is_idle(window) { Ok(None) } else { self.parse_window(window, limits) };
+        let outcome = match self.progress.resume(window) {
+            Some(line) => line.map(|()| None).map_err(Into::into),
+            None => self.parse_window(window, limits),
+        };
         let outcome = match outcome {
             Ok(None) => self.progress.wait(window, limits).map_err(Reject::from).map(|()| Parsed::Partial),
             Ok(Some(len)) => Ok(Parsed::Complete(len)),
@@ -182,12 +184,12 @@ impl RequestHead {
         let kind = Method::of(method);
         let parts = target::parse(kind, target).map_err(Reject::bad)?;
         let connection = field::connection(&mut self.fields, head)?;
-        let body = body(&self.fields, head, version)?;
-        let host = host(&self.fields, head, &parts, version)?;
-        let path = path::canonical(parts.path, &mut self.respelt).map_err(bad_path)?;
+        let body = rules::body(&self.fields, head, version)?;
+        let host = rules::host(&self.fields, head, &parts, version)?;
+        let path = path::canonical(parts.path, &mut self.respelt).map_err(rules::bad_path)?;
         let respelt = path != parts.path;
-        check_method(kind, method, body, limits)?;
-        let expect_continue = expects_continue(&self.fields, head)? && version == Version::Http11;
+        rules::check_method(kind, method, body, limits)?;
+        let expect_continue = rules::expects_continue(&self.fields, head)? && version == Version::Http11;
         self.facts = Facts {
             method: kind,
             method_at: Span::within(head, method),
@@ -198,7 +200,7 @@ impl RequestHead {
             host_name: host.map_or(0, |host| authority::check(host).unwrap_or_default()),
             version,
             body,
-            keep_alive: keep_alive(connection, version),
+            keep_alive: rules::keep_alive(connection, version),
             expect_continue: expect_continue && !body.is_empty(),
             websocket: connection.upgrade
                 && version == Version::Http11
@@ -207,7 +209,7 @@ impl RequestHead {
                 && names(&self.fields, head, Name::Upgrade, b"websocket"),
             te_trailers: version == Version::Http11 && names(&self.fields, head, Name::Te, b"trailers"),
             respelt,
-            max_forwards: max_forwards(&self.fields, head, kind)?,
+            max_forwards: rules::max_forwards(&self.fields, head, kind)?,
         };
         Ok(())
     }
@@ -269,7 +271,7 @@ impl<'b> Request<'b> {
 
     /// Host and port as the client gave them; none only in HTTP/1.0.
     #[must_use]
-    pub fn host(&self) -> Option<&'b [u8]> {
+    pub fn rules::host(&self) -> Option<&'b [u8]> {
         self.head.facts.host.map(|span| span.of(self.bytes))
     }
 
@@ -281,7 +283,7 @@ impl<'b> Request<'b> {
 
     /// How the end of the body is found.
     #[must_use]
-    pub fn body(&self) -> Body {
+    pub fn rules::body(&self) -> Body {
         self.head.facts.body
     }
 
@@ -319,7 +321,7 @@ impl<'b> Request<'b> {
 
     /// `Max-Forwards` of an OPTIONS request; 0 means that the answer is ours to give.
     #[must_use]
-    pub fn max_forwards(&self) -> Option<u32> {
+    pub fn rules::max_forwards(&self) -> Option<u32> {
         self.head.facts.max_forwards
     }
 
@@ -344,23 +346,6 @@ impl<'b> Request<'b> {
     }
 }
 
-impl Reject {
-    const fn bad(reason: &'static str) -> Self {
-        Self { status: 400, reason }
-    }
-}
-
-impl From<Fault> for Reject {
-    fn from(fault: Fault) -> Self {
-        let status = match fault {
-            Fault::Line => 414,
-            Fault::Fields(_) => 431,
-            Fault::Grammar(_) => 400,
-        };
-        Self { status, reason: fault.reason() }
-    }
-}
-
 /// Gives the offset of the request line; none when only half of an empty line is there.
 fn skip_empty_line(window: &[u8]) -> Result<Option<usize>, Reject> {
     const EMPTY: Reject = Reject::bad("empty lines before the request line");
@@ -376,126 +361,4 @@ fn skip_empty_line(window: &[u8]) -> Result<Option<usize>, Reject> {
 fn line_length(text: &[u8]) -> usize {
     let line = text.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[..end]);
     line.strip_suffix(b"\r").unwrap_or(line).len()
-}
-
-fn bad_path(error: path::PathError) -> Reject {
-    use path::PathError;
-    Reject::bad(match error {
-        PathError::DotSegment => "path holds a dot segment",
-        PathError::Encoding => "path holds a broken percent-encoding",
-        PathError::Control => "path holds a control character",
-        PathError::Byte => "path holds a byte that must be percent-encoded",
-        PathError::Overlong => "path holds overlong UTF-8",
-    })
-}
-
-fn check_method(kind: Method, method: &[u8], body: Body, limits: &Limits) -> Result<(), Reject> {
-    match kind {
-        Method::Connect | Method::Trace if !body.is_empty() => {
-            Err(Reject::bad("CONNECT or TRACE with a body"))
-        }
-        Method::Connect => Err(Reject { status: 405, reason: "CONNECT is not allowed" }),
-        Method::Trace => Err(Reject { status: 405, reason: "TRACE is not allowed" }),
-        Method::Other if method.len() > limits.method => {
-            Err(Reject { status: 501, reason: "method is too long" })
-        }
-        // `get` is not GET, and an endpoint might think it is.
-        Method::Other if method.iter().any(u8::is_ascii_lowercase) => {
-            Err(Reject { status: 501, reason: "method holds lower-case letters" })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn body(fields: &[Field], head: &[u8], version: Version) -> Result<Body, Reject> {
-    let length = field::only(fields, head, Name::ContentLength)
-        .map_err(|()| Reject::bad("more than one Content-Length"))?;
-    let coding = field::only(fields, head, Name::TransferEncoding)
-        .map_err(|()| Reject::bad("more than one Transfer-Encoding"))?;
-    match (length, coding) {
-        (Some(_), Some(_)) => Err(Reject::bad("both Content-Length and Transfer-Encoding")),
-        (None, Some(_)) if version == Version::Http10 => Err(Reject::bad("Transfer-Encoding in HTTP/1.0")),
-        (None, Some(coding)) => transfer_coding(coding),
-        (Some(length), None) => field::content_length(length)
-            .map(Body::Length)
-            .ok_or(Reject::bad("Content-Length is not a number up to 2^63 - 1")),
-        (None, None) => Ok(Body::None),
-    }
-}
-
-/// RFC 9112 section 6.1: a coding that we know of but do not undo is a 501, all else is an attempt to disagree.
-fn transfer_coding(value: &[u8]) -> Result<Body, Reject> {
-    if value.eq_ignore_ascii_case(b"chunked") {
-        return Ok(Body::Chunked);
-    }
-    let mut codings = value.split(|byte| *byte == b',').map(field::trim);
-    let known = |coding: &[u8]| {
-        [&b"gzip"[..], b"x-gzip", b"deflate", b"compress", b"x-compress"]
-            .iter()
-            .any(|known| coding.eq_ignore_ascii_case(known))
-    };
-    if codings.next_back().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"))
-        && codings.next().is_some_and(known)
-        && codings.all(known)
-    {
-        return Err(Reject { status: 501, reason: "transfer coding other than chunked" });
-    }
-    Err(Reject::bad("Transfer-Encoding is not chunked"))
-}
-
-fn host<'b>(
-    fields: &[Field],
-    head: &'b [u8],
-    target: &Target<'b>,
-    version: Version,
-) -> Result<Option<&'b [u8]>, Reject> {
-    let host = field::only(fields, head, Name::Host).map_err(|()| Reject::bad("more than one Host"))?;
-    let Some(host) = host else {
-        let missing = version == Version::Http11;
-        return if missing { Err(Reject::bad("no Host")) } else { Ok(target.authority) };
-    };
-    authority::check(host).map_err(Reject::bad)?;
-    if fields.iter().any(|field| field.kind == Name::Host && field.value.start - field.name.end > 2) {
-        return Err(Reject::bad("more than one blank before the value of Host"));
-    }
-    match target.authority {
-        Some(authority) if !authority.eq_ignore_ascii_case(host) => {
-            Err(Reject::bad("Host differs from the host of the target"))
-        }
-        _ => Ok(Some(host)),
-    }
-}
-
-fn keep_alive(connection: Connection, version: Version) -> bool {
-    !connection.close && (version == Version::Http11 || connection.keep_alive)
-}
-
-fn expects_continue(fields: &[Field], head: &[u8]) -> Result<bool, Reject> {
-    match field::only(fields, head, Name::Expect) {
-        Ok(None) => Ok(false),
-        Ok(Some(value)) if value.eq_ignore_ascii_case(b"100-continue") => Ok(true),
-        _ => Err(Reject { status: 417, reason: "Expect is not one 100-continue" }),
-    }
-}
-
-/// RFC 9110 section 7.6.2; of the two methods it is for, TRACE does not come this far.
-fn max_forwards(fields: &[Field], head: &[u8], method: Method) -> Result<Option<u32>, Reject> {
-    const BAD: Reject = Reject::bad("Max-Forwards is not one number");
-    if method != Method::Options {
-        return Ok(None);
-    }
-    let Some(value) = field::only(fields, head, Name::MaxForwards).map_err(|()| BAD)? else {
-        return Ok(None);
-    };
-    let hops = field::content_length(value).ok_or(BAD)?;
-    Ok(Some(u32::try_from(hops).unwrap_or(u32::MAX)))
-}
-
-/// Whether a list field of this kind has the element, in any case.
-pub(crate) fn names(fields: &[Field], head: &[u8], kind: Name, element: &[u8]) -> bool {
-    fields
-        .iter()
-        .filter(|field| field.kind == kind)
-        .flat_map(|field| field::list(field.value.of(head)))
-        .any(|found| found.eq_ignore_ascii_case(element))
 }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::field::{self, Field, Name, Span};
 use super::progress::Progress;
-use super::request::names;
+use super::rules::names;
 use super::{Fault, Limits, MAX_FIELDS, Parsed, Version};
 
 /// What was asked, as far as it decides what the answer may be.
@@ -74,8 +74,10 @@ impl ResponseHead {
     /// See [`BadResponse`].
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits, asked: Asked) -> Result<Parsed, BadResponse> {
         let window = &bytes[..bytes.len().min(limits.head).min(u32::MAX as usize)];
-        let outcome =
-            if self.progress.is_idle(window) { Ok(None) } else { self.parse_window(window, limits, asked) };
+        let outcome = match self.progress.resume(window) {
+            Some(line) => line.map(|()| None).map_err(Into::into),
+            None => self.parse_window(window, limits, asked),
+        };
         let outcome = match outcome {
             Ok(None) => {
                 self.progress.wait(window, limits).map_err(BadResponse::from).map(|()| Parsed::Partial)

@@ -2,6 +2,7 @@
 
 /// The phrase registered for a status, or one for its class.
 #[must_use]
+#[expect(clippy::match_overlapping_arm, reason = "the classes are what the table leaves over")]
 pub const fn reason_phrase(status: u16) -> &'static str {
     match status {
         100 => "Continue",

@@ -20,8 +20,9 @@ pub(crate) fn parse(method: Method, target: &[u8]) -> Result<Target<'_>, &'stati
         return Err("target holds a byte that a URI may not");
     }
     if method == Method::Connect {
+        // Refused in any case; what matters is whether with 400 or 405.
         authority::check(target)?;
-        return Ok(Target { authority: Some(target), path: b"", query: None });
+        return Ok(Target { authority: None, path: b"", query: None });
     }
     match target {
         [b'/', ..] => origin_form(None, target),

@@ -87,7 +87,7 @@ fn write_line(out: &mut Vec<u8>, request: &Request<'_>, rewrite: &RequestRewrite
     match rewrite.path {
         Some([prefix, rest]) => {
             // A target is a path, whatever the configuration made of it.
-            if prefix.first().or(rest.first()) != Some(&b'/') {
+            if prefix.iter().chain(rest).next() != Some(&b'/') {
                 out.push(b'/');
             }
             extend(out, &[prefix, rest]);
