@@ -271,7 +271,7 @@ impl<'b> Request<'b> {
 
     /// Host and port as the client gave them; none only in HTTP/1.0.
     #[must_use]
-    pub fn rules::host(&self) -> Option<&'b [u8]> {
+    pub fn host(&self) -> Option<&'b [u8]> {
         self.head.facts.host.map(|span| span.of(self.bytes))
     }
 
@@ -283,7 +283,7 @@ impl<'b> Request<'b> {
 
     /// How the end of the body is found.
     #[must_use]
-    pub fn rules::body(&self) -> Body {
+    pub fn body(&self) -> Body {
         self.head.facts.body
     }
 
@@ -321,7 +321,7 @@ impl<'b> Request<'b> {
 
     /// `Max-Forwards` of an OPTIONS request; 0 means that the answer is ours to give.
     #[must_use]
-    pub fn rules::max_forwards(&self) -> Option<u32> {
+    pub fn max_forwards(&self) -> Option<u32> {
         self.head.facts.max_forwards
     }
 
