@@ -4,8 +4,6 @@
 mod build;
 mod published;
 
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

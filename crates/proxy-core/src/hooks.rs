@@ -6,8 +6,6 @@
 mod chain;
 mod order;
 
-#[cfg(test)]
-mod tests;
 
 use proxy_abi as abi;
 use proxy_abi::{Bytes, HookDecl, HookKind, HookSpec};

@@ -10,8 +10,6 @@ mod builtin;
 mod policy;
 mod tried;
 
-#[cfg(test)]
-mod tests;
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -99,6 +97,7 @@ impl<'g> Trylist<'g> {
     }
 
     /// The next endpoint to try. A target that is still out counts as cancelled.
+    #[allow(clippy::should_implement_trait, reason = "the seed's word; a trylist is told of failures between two calls")]
     pub fn next(&mut self) -> Option<&'g Endpoint> {
         self.finish(Outcome::of(OutcomeResult::CANCELLED));
         if self.ended.is_some() {

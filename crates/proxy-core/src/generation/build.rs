@@ -15,7 +15,7 @@ use crate::hooks::{HookTable, Keyed, Registry};
 use crate::module::ModuleCode;
 use crate::origin::Origin;
 use crate::registration::{DeclaredCluster, DeclaredEndpoint, Registration};
-use crate::routing::{Destination, Servers};
+use crate::routing::{Clusters, Destination, Servers};
 use crate::trylist::Builtin;
 use crate::value::Value;
 
@@ -38,7 +38,7 @@ impl Generation {
         let host = |module: usize| -> &'static Host { modules[module].host() };
         let load_balance = table.keyed(host);
         let mut resolver = Resolver::new(&conf, &load_balance, begun.clusters, &mut errors);
-        let servers = Servers::compile(&conf.servers, |target, span| resolver.destination(target, span));
+        let servers = Servers::compile(&conf.servers, &mut resolver);
         let (declared, balancers) = (resolver.clusters, resolver.balancers);
         let servers = match servers {
             Ok(servers) => servers,
@@ -157,20 +157,6 @@ impl<'a> Resolver<'a> {
         resolver
     }
 
-    fn destination(&mut self, target: &MapTarget, span: Span) -> Result<Option<Destination>, Diagnostic> {
-        match target {
-            MapTarget::Exclude => Ok(None),
-            MapTarget::Origin { origin, .. } => {
-                Ok(Some(Destination { cluster: self.cluster_of_origin(origin, span), balancer: None }))
-            }
-            MapTarget::Cluster { symbol, owner, .. } => {
-                let Some(cluster) = self.find(symbol) else { return Err(self.unknown_cluster(symbol, span)) };
-                let balancer = self.balancer_of(symbol, owner.as_deref(), span)?;
-                Ok(Some(Destination { cluster, balancer: Some(balancer) }))
-            }
-        }
-    }
-
     fn find(&self, name: &str) -> Option<usize> {
         self.clusters[..self.named].iter().position(|cluster| cluster.name == name)
     }
@@ -218,5 +204,26 @@ impl<'a> Resolver<'a> {
             Some(near) => error.with_help(format!("did you mean '{near}'?")),
             None => error.with_help("declare it, with LBServerCluster or <Proxy balancer://name>"),
         }
+    }
+}
+
+impl Clusters for Resolver<'_> {
+    fn destination(&mut self, target: &MapTarget, span: Span) -> Result<Option<Destination>, Diagnostic> {
+        match target {
+            MapTarget::Exclude => Ok(None),
+            MapTarget::Origin { origin, .. } => {
+                Ok(Some(Destination { cluster: self.cluster_of_origin(origin, span), balancer: None }))
+            }
+            MapTarget::Cluster { symbol, owner, .. } => {
+                let Some(cluster) = self.find(symbol) else { return Err(self.unknown_cluster(symbol, span)) };
+                let balancer = self.balancer_of(symbol, owner.as_deref(), span)?;
+                Ok(Some(Destination { cluster, balancer: Some(balancer) }))
+            }
+        }
+    }
+
+    fn origins(&self, cluster: &str, span: Span) -> Result<Vec<Origin>, Diagnostic> {
+        let Some(place) = self.find(cluster) else { return Err(self.unknown_cluster(cluster, span)) };
+        Ok(self.clusters[place].endpoints.iter().map(|endpoint| endpoint.origin.clone()).collect())
     }
 }

@@ -1,0 +1,67 @@
+//! What `-M` and `-D DUMP_HOOKS` print: the modules, and for every hook who declares it, who implements it and in
+//! which order, and which implementations nothing runs.
+
+use std::fmt::Write as _;
+
+use proxy_abi::HookKind;
+
+use crate::generation::Generation;
+use crate::hooks::Hook;
+use crate::module::{Carrier, ModuleInfo};
+
+/// `Loaded Modules:` and a line for each, in load order.
+#[must_use]
+pub fn modules<'a>(infos: impl Iterator<Item = &'a ModuleInfo>) -> String {
+    let mut text = String::from("Loaded Modules:\n");
+    for info in infos {
+        let _ = writeln!(text, " {} ({})", info.ident, info.carrier.word());
+    }
+    text
+}
+
+/// `Hooks:` and a paragraph for each.
+#[must_use]
+pub fn hooks(generation: &Generation) -> String {
+    let infos: Vec<&ModuleInfo> = generation.modules().iter().map(|module| module.info()).collect();
+    let mut text = String::from("Hooks:\n");
+    for hook in generation.hook_table().hooks() {
+        describe(&mut text, hook, &infos);
+    }
+    text
+}
+
+fn describe(text: &mut String, hook: &Hook, infos: &[&ModuleInfo]) {
+    match hook.declared() {
+        Some((owner, declared)) => {
+            let owner = owner.map_or("the core", |module| infos[module].ident.as_str());
+            let _ = writeln!(text, " {} {} ({:016x})", declared.name, declared.kind.name(), declared.sig);
+            let _ = writeln!(text, "   declared by {owner}: {}", declared.doc);
+        }
+        None => {
+            let _ = writeln!(text, " {}", hook.name());
+            let _ = writeln!(text, "   declared by nobody: nothing runs it");
+        }
+    }
+    if hook.members().is_empty() {
+        let _ = writeln!(text, "   implemented by nobody");
+    }
+    let keyed = hook.declared().is_some_and(|(_, declared)| declared.kind == HookKind::KEYED);
+    for (place, (module, member)) in hook.members().iter().enumerate() {
+        let info = infos[*module];
+        let _ = write!(text, "   {}. {} ({})", place + 1, info.ident, info.carrier.word());
+        let _ = write!(text, " order {}", member.order);
+        if keyed {
+            let key = if member.key.is_empty() { "any" } else { &member.key };
+            let _ = write!(text, ", for {key}");
+        }
+        for (word, names) in [("before", &member.before), ("after", &member.after)] {
+            if !names.is_empty() {
+                let _ = write!(text, ", {word} {}", names.join(" "));
+            }
+        }
+        if let Carrier::Shared(path) = &info.carrier {
+            let _ = write!(text, ", from {}", path.display());
+        }
+        text.push('\n');
+    }
+}
