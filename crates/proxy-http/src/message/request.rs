@@ -7,7 +7,7 @@ use proxy_core::path;
 use super::field::{self, Field, Name, Span};
 use super::progress::Progress;
 use super::rules::{self, names};
-use super::{Fault, Limits, MAX_FIELDS, Parsed, Reject, Version, authority, target};
+use super::{Fault, Limits, MAX_FIELDS, Parsed, Reject, Version, target};
 
 /// The methods whose meaning matters here (RFC 9110 section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -196,8 +196,8 @@ impl RequestHead {
             target: Span::within(head, target),
             path: Span::within(head, parts.path),
             query: parts.query.map(|query| Span::within(head, query)),
-            host: host.map(|host| Span::within(head, host)),
-            host_name: host.map_or(0, |host| authority::check(host).unwrap_or_default()),
+            host: host.map(|(host, _)| Span::within(head, host)),
+            host_name: host.map_or(0, |(_, name)| name),
             version,
             body,
             keep_alive: rules::keep_alive(connection, version),

@@ -89,26 +89,31 @@ fn transfer_coding(value: &[u8]) -> Result<Body, Reject> {
     Err(Reject::bad("Transfer-Encoding is not chunked"))
 }
 
+/// The authority that the request is for, and how many bytes of it are the host.
 pub(crate) fn host<'b>(
     fields: &[Field],
     head: &'b [u8],
     target: &Target<'b>,
     version: Version,
-) -> Result<Option<&'b [u8]>, Reject> {
+) -> Result<Option<(&'b [u8], usize)>, Reject> {
     let host = field::only(fields, head, Name::Host).map_err(|()| Reject::bad("more than one Host"))?;
-    let Some(host) = host else {
-        let missing = version == Version::Http11;
-        return if missing { Err(Reject::bad("no Host")) } else { Ok(target.authority) };
+    let authority = match (host, version) {
+        (Some(host), _) => host,
+        (None, Version::Http11) => return Err(Reject::bad("no Host")),
+        (None, Version::Http10) => match target.authority {
+            Some(authority) => authority,
+            None => return Ok(None),
+        },
     };
-    authority::check(host).map_err(Reject::bad)?;
+    let name = authority::check(authority).map_err(Reject::bad)?;
     if fields.iter().any(|field| field.kind == Name::Host && field.value.start - field.name.end > 2) {
         return Err(Reject::bad("more than one blank before the value of Host"));
     }
     match target.authority {
-        Some(authority) if !authority.eq_ignore_ascii_case(host) => {
+        Some(other) if !other.eq_ignore_ascii_case(authority) => {
             Err(Reject::bad("Host differs from the host of the target"))
         }
-        _ => Ok(Some(host)),
+        _ => Ok(Some((authority, name))),
     }
 }
 
