@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 use core::fmt;
+use core::mem::offset_of;
 
 use crate::{Bytes, EndpointSet, HookFn, HookKind, HookSpec, Request};
 
@@ -60,6 +61,11 @@ pub struct LbOut {
 }
 
 impl LbOut {
+    /// Where its private fields lie, in order; for the layout test.
+    #[doc(hidden)]
+    pub const OFFSETS: [usize; 4] =
+        [offset_of!(Self, size), offset_of!(Self, reserved), offset_of!(Self, vt), offset_of!(Self, ctx)];
+
     /// An empty answer for the module to fill.
     #[must_use]
     pub const fn new() -> Self {

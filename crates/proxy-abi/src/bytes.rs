@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::offset_of;
 
 /// `{ptr, len}`; valid as long as the call it came with, unless its place says longer. An empty one may carry
 /// a null pointer.
@@ -19,6 +20,10 @@ unsafe impl Send for Bytes<'_> {}
 unsafe impl Sync for Bytes<'_> {}
 
 impl<'a> Bytes<'a> {
+    /// Where its private fields lie, in order; for the layout test.
+    #[doc(hidden)]
+    pub const OFFSETS: [usize; 2] = [offset_of!(Self, ptr), offset_of!(Self, len)];
+
     /// No bytes at all.
     pub const EMPTY: Self = Self::new(&[]);
 
@@ -75,6 +80,10 @@ pub struct RawBytes {
 }
 
 impl RawBytes {
+    /// Where its private fields lie, in order; for the layout test.
+    #[doc(hidden)]
+    pub const OFFSETS: [usize; 2] = [offset_of!(Self, ptr), offset_of!(Self, len)];
+
     /// The place of `bytes`, whose owner keeps them as long as the object that this becomes part of.
     #[must_use]
     pub const fn of(bytes: &[u8]) -> Self {

@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 use core::fmt;
+use core::mem::offset_of;
 
 use crate::{Bytes, Call, Host, Registrar, Status, Value};
 
@@ -205,6 +206,16 @@ pub struct Note {
 }
 
 impl Note {
+    /// Where its private fields lie, in order; for the layout test.
+    #[doc(hidden)]
+    pub const OFFSETS: [usize; 5] = [
+        offset_of!(Self, namesz),
+        offset_of!(Self, descsz),
+        offset_of!(Self, kind),
+        offset_of!(Self, name),
+        offset_of!(Self, desc),
+    ];
+
     /// The note of the module `ident`. Stops the build if the ident is not one.
     #[must_use]
     pub const fn new(ident: &str, minor_min: u16, flags: u32) -> Self {

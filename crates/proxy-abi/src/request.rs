@@ -6,6 +6,7 @@
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::offset_of;
 
 use crate::{Bytes, HookKind, HookSpec, RawBytes};
 
@@ -30,6 +31,10 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Where its private fields lie, in order; for the layout test.
+    #[doc(hidden)]
+    pub const OFFSETS: [usize; 2] = [offset_of!(Self, data), offset_of!(Self, at)];
+
     /// The fields that `access` keeps.
     pub const fn new<F: FieldAccess>(access: &'a F) -> Self {
         let data: *const F = access;
