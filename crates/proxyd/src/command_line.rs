@@ -1,0 +1,242 @@
+//! The command line: httpd's flags, long names for them, and verbs for what httpd lacks.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+#[cfg(test)]
+mod tests;
+
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Serve, in the foreground.
+    Run(Options),
+    /// `-t` and all that implies it: check the configuration, then print.
+    Check(Options, Vec<Dump>),
+    /// `-l`.
+    ListCompiledIn,
+    /// `-L`.
+    ListDirectives(Options),
+    /// `-v`.
+    Version,
+    /// `-V`.
+    Build,
+    /// `proxyd demo`.
+    Demo {
+        /// Go on until interrupted.
+        keep: bool,
+    },
+}
+
+/// What `-t` prints besides its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dump {
+    Modules,
+    VirtualHosts,
+    RunConfig,
+    Hooks,
+}
+
+/// A command line that asks for nothing that can be done: what to print, and the exit code.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Refused {
+    pub(crate) text: String,
+    /// Asked for help on a verb or by `--help`: a result, not an error.
+    pub(crate) to_stdout: bool,
+    pub(crate) code: u8,
+}
+
+/// Options that decide which configuration is read, and how it is run.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub(crate) struct Options {
+    /// ServerRoot: what relative paths are relative to
+    #[arg(short = 'd', long = "root", value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Configuration file, relative to ServerRoot
+    #[arg(short = 'f', long = "config", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Directive read before the configuration file
+    #[arg(short = 'C', long = "before", value_name = "DIRECTIVE")]
+    pub(crate) before: Vec<String>,
+    /// Directive read after it
+    #[arg(short = 'c', long = "after", value_name = "DIRECTIVE")]
+    pub(crate) after: Vec<String>,
+    /// Define NAME for IfDefine and ${NAME}; with -t, DUMP_MODULES, DUMP_VHOSTS, DUMP_RUN_CFG or DUMP_HOOKS
+    #[arg(short = 'D', long = "define", value_name = "NAME[=VALUE]")]
+    pub(crate) defines: Vec<String>,
+    /// Show messages of this level and above while starting
+    #[arg(short = 'e', long = "startup-level", value_name = "LEVEL")]
+    pub(crate) startup_level: Option<String>,
+    /// Write messages of the start into this file
+    #[arg(short = 'E', long = "startup-log", value_name = "FILE")]
+    pub(crate) startup_log: Option<PathBuf>,
+    /// Debug: one executor, messages of level debug
+    #[arg(short = 'X', long = "debug")]
+    pub(crate) debug: bool,
+}
+
+#[derive(Parser)]
+#[command(
+    name = "proxyd",
+    about = "A reverse proxy and HTTP load balancer built of hooks and loadable modules",
+    disable_help_subcommand = true,
+    after_help = "Without a verb the server runs in the foreground until TERM or INT.\n\
+                  Try: proxyd demo"
+)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    questions: Questions,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Args, Default)]
+struct Questions {
+    /// Check the configuration without opening a socket
+    #[arg(short = 't', long = "test")]
+    test: bool,
+    /// Show virtual hosts and what else the configuration comes to
+    #[arg(short = 'S', long = "virtual-hosts")]
+    virtual_hosts: bool,
+    /// List all modules, in load order
+    #[arg(short = 'M', long = "modules")]
+    modules: bool,
+    /// List the modules that are compiled in
+    #[arg(short = 'l', long = "compiled-in")]
+    compiled_in: bool,
+    /// List all directives
+    #[arg(short = 'L', long = "directives")]
+    directives: bool,
+    /// Show the version
+    #[arg(short = 'v', long = "version")]
+    version: bool,
+    /// Show the version and how the server was built
+    #[arg(short = 'V', long = "build")]
+    build: bool,
+    /// Accepted without effect, as in httpd
+    #[arg(short = 'T', hide = true)]
+    no_document_root_check: bool,
+    #[arg(short = 'k', value_name = "SIGNAL", hide = true)]
+    signal: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show a failover: three origins, the server and requests in one process, nothing to configure
+    Demo {
+        /// Leave it running until interrupted
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Serve in the foreground, as without a verb
+    Run {
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// Understands the command line, the program's name first.
+pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Refused> {
+    let words: Vec<String> = words.into_iter().collect();
+    // Verbs answer 2 to wrong usage; httpd's flags answer 1, as httpd does.
+    let by_verb = words.get(1).is_some_and(|word| !word.starts_with('-'));
+    // `-h` answers as httpd's does, on standard error; the other ways to ask are ours.
+    let httpd_help = !by_verb && !words.iter().any(|word| word == "--help");
+    let line = Line::try_parse_from(&words).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp => {
+            Refused { text: error.render().to_string(), to_stdout: !httpd_help, code: u8::from(httpd_help) }
+        }
+        kind => misused(&error, by_verb || kind == ErrorKind::InvalidSubcommand),
+    })?;
+    match line.verb {
+        Some(Verb::Demo { keep }) => Ok(Command::Demo { keep }),
+        Some(Verb::Run { options }) => Ok(Command::Run(options.over(line.options))),
+        None => asked(line.options, &line.questions),
+    }
+}
+
+/// Which of the flags decides, where several are given.
+fn asked(options: Options, questions: &Questions) -> Result<Command, Refused> {
+    if questions.signal.is_some() {
+        return Err(Refused {
+            text: "proxyd: -k is not there yet: the server runs in the foreground; stop it with \
+                   'kill -TERM PID' (graceful, with a deadline) or 'kill -QUIT PID' (without one)\n"
+                .to_owned(),
+            to_stdout: false,
+            code: 1,
+        });
+    }
+    if questions.version {
+        return Ok(Command::Version);
+    }
+    if questions.build {
+        return Ok(Command::Build);
+    }
+    if questions.compiled_in {
+        return Ok(Command::ListCompiledIn);
+    }
+    if questions.directives {
+        return Ok(Command::ListDirectives(options));
+    }
+    let dumps = dumps(&options, questions);
+    if questions.test || !dumps.is_empty() {
+        Ok(Command::Check(options, dumps))
+    } else {
+        Ok(Command::Run(options))
+    }
+}
+
+fn dumps(options: &Options, questions: &Questions) -> Vec<Dump> {
+    let defined = |name: &str| options.defines.iter().any(|define| define == name);
+    let wanted = [
+        (questions.virtual_hosts || defined("DUMP_VHOSTS"), Dump::VirtualHosts),
+        (questions.virtual_hosts || defined("DUMP_RUN_CFG"), Dump::RunConfig),
+        (questions.modules || defined("DUMP_MODULES"), Dump::Modules),
+        (defined("DUMP_HOOKS"), Dump::Hooks),
+    ];
+    wanted.into_iter().filter_map(|(wanted, dump)| wanted.then_some(dump)).collect()
+}
+
+impl Options {
+    /// `-X`, or the define that httpd has for it.
+    pub(crate) fn one_executor(&self) -> bool {
+        self.debug || self.defines.iter().any(|define| define == "ONE_PROCESS")
+    }
+
+    /// `-D` as name and value; an empty value is none.
+    pub(crate) fn define_pairs(&self) -> Vec<(String, String)> {
+        let pair = |define: &String| {
+            let (name, value) = define.split_once('=').unwrap_or((define, ""));
+            (name.to_owned(), value.to_owned())
+        };
+        self.defines.iter().map(pair).collect()
+    }
+
+    /// These, and for what they leave out `before`, given in front of the verb.
+    fn over(self, before: Self) -> Self {
+        let join = |mut first: Vec<String>, second: Vec<String>| {
+            first.extend(second);
+            first
+        };
+        Self {
+            root: self.root.or(before.root),
+            config: self.config.or(before.config),
+            before: join(before.before, self.before),
+            after: join(before.after, self.after),
+            defines: join(before.defines, self.defines),
+            startup_level: self.startup_level.or(before.startup_level),
+            startup_log: self.startup_log.or(before.startup_log),
+            debug: self.debug || before.debug,
+        }
+    }
+}
+
+fn misused(error: &clap::Error, verb: bool) -> Refused {
+    let said = error.render().to_string();
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    Refused { text: format!("proxyd: {said}"), to_stdout: false, code: if verb { 2 } else { 1 } }
+}

@@ -1,0 +1,92 @@
+//! Tables: a command line, and what it asks for.
+
+use super::*;
+
+fn parsed(line: &[&str]) -> Result<Command, Refused> {
+    parse(std::iter::once("proxyd").chain(line.iter().copied()).map(str::to_owned))
+}
+
+fn options(change: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Options::default();
+    change(&mut options);
+    options
+}
+
+#[test]
+fn flags_ask_for() {
+    let root = || options(|o| o.root = Some("/srv".into()));
+    let defines =
+        |names: &[&str]| options(|o| o.defines = names.iter().map(|&name| name.to_owned()).collect());
+    let none = Options::default;
+    let table: Vec<(&[&str], Command)> = vec![
+        (&[], Command::Run(none())),
+        (&["run"], Command::Run(none())),
+        (&["-T"], Command::Run(none())),
+        (&["-d", "/srv"], Command::Run(root())),
+        (&["-d/srv"], Command::Run(root())),
+        (&["--root", "/srv"], Command::Run(root())),
+        (&["--root=/srv"], Command::Run(root())),
+        (&["run", "-d", "/srv"], Command::Run(root())),
+        (&["-d", "/srv", "run"], Command::Run(root())),
+        (&["-f", "a.conf"], Command::Run(options(|o| o.config = Some("a.conf".into())))),
+        (&["-X"], Command::Run(options(|o| o.debug = true))),
+        (&["-e", "debug"], Command::Run(options(|o| o.startup_level = Some("debug".to_owned())))),
+        (&["-E", "log"], Command::Run(options(|o| o.startup_log = Some("log".into())))),
+        (
+            &["-C", "Listen 1", "-c", "Listen 2", "-C", "Listen 3"],
+            Command::Run(options(|o| {
+                o.before = vec!["Listen 1".to_owned(), "Listen 3".to_owned()];
+                o.after = vec!["Listen 2".to_owned()];
+            })),
+        ),
+        (&["-D", "A", "-DB=c"], Command::Run(defines(&["A", "B=c"]))),
+        (&["-t"], Command::Check(none(), vec![])),
+        (&["--test"], Command::Check(none(), vec![])),
+        (&["-td", "/srv"], Command::Check(root(), vec![])),
+        (&["-M"], Command::Check(none(), vec![Dump::Modules])),
+        (&["-S"], Command::Check(none(), vec![Dump::VirtualHosts, Dump::RunConfig])),
+        (&["-t", "-D", "DUMP_HOOKS"], Command::Check(defines(&["DUMP_HOOKS"]), vec![Dump::Hooks])),
+        (&["-D", "DUMP_MODULES"], Command::Check(defines(&["DUMP_MODULES"]), vec![Dump::Modules])),
+        (&["-tDDUMP_VHOSTS"], Command::Check(defines(&["DUMP_VHOSTS"]), vec![Dump::VirtualHosts])),
+        (&["-l"], Command::ListCompiledIn),
+        (&["-L"], Command::ListDirectives(none())),
+        (&["-v"], Command::Version),
+        (&["-V"], Command::Build),
+        (&["demo"], Command::Demo { keep: false }),
+        (&["demo", "--keep"], Command::Demo { keep: true }),
+    ];
+    for (line, wanted) in table {
+        assert_eq!(parsed(line), Ok(wanted), "{line:?}");
+    }
+}
+
+#[test]
+fn refusals_say_what_and_answer_a_code() {
+    let table: &[(&[&str], u8, &str)] = &[
+        (&["-h"], 1, "Usage: proxyd"),
+        (&["--help"], 0, "Usage: proxyd"),
+        (&["demo", "--help"], 0, "--keep"),
+        (&["-Z"], 1, "unexpected argument '-Z'"),
+        (&["-f"], 1, "'-f"),
+        (&["--confg", "x"], 1, "--config"),
+        (&["-k", "stop"], 1, "kill -TERM"),
+        (&["dmeo"], 2, "'demo'"),
+        (&["-d", "/srv", "dmeo"], 2, "'demo'"),
+        (&["demo", "--kep"], 2, "--keep"),
+        (&["demo", "more"], 2, "unexpected argument 'more'"),
+    ];
+    for (line, code, part) in table {
+        let refused = parsed(line).expect_err("refused");
+        assert_eq!(refused.code, *code, "{line:?}: {}", refused.text);
+        assert!(refused.text.contains(part), "{line:?}: {}", refused.text);
+        assert_eq!(refused.to_stdout, *code == 0, "{line:?}");
+    }
+}
+
+#[test]
+fn a_define_may_have_a_value() {
+    let options = options(|o| o.defines = vec!["A".to_owned(), "B=c=d".to_owned()]);
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(options.define_pairs(), [pair("A", ""), pair("B", "c=d")]);
+    assert!(!options.one_executor());
+}

@@ -1,0 +1,40 @@
+//! The only place that prints. A reader that has gone away (`proxyd -L | head`) is no error of ours.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Prints a result.
+pub(crate) fn result(text: impl Display) {
+    let mut stdout = io::stdout().lock();
+    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Where messages of the start go: standard error, or the file of `-E`.
+#[derive(Debug)]
+pub(crate) enum Messages {
+    Stderr,
+    File(File),
+}
+
+impl Messages {
+    /// # Errors
+    /// If the file cannot be opened.
+    pub(crate) fn to(file: Option<&Path>) -> io::Result<Self> {
+        match file {
+            None => Ok(Self::Stderr),
+            Some(path) => Ok(Self::File(File::options().create(true).append(true).open(path)?)),
+        }
+    }
+
+    /// Writes one message and a line break.
+    pub(crate) fn say(&self, text: impl Display) {
+        let line = format!("{text}\n");
+        // Nobody can be told of a failure here.
+        let _ = match self {
+            Self::Stderr => io::stderr().write_all(line.as_bytes()),
+            Self::File(file) => (&*file).write_all(line.as_bytes()),
+        };
+    }
+}
