@@ -1,6 +1,7 @@
 //! The configuration, lowered and checked: plain data without sockets, comparable. Directives write it, the
 //! generation is built from it.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,15 +63,6 @@ impl ServerConf {
             servers: vec![VirtualServer::default()],
             module_values: Vec::new(),
         }
-    }
-
-    /// Which module answers for `cluster` on a mapping whose directive is `owner`'s: the one that LBMethod names,
-    /// else the owner. `None` is a mapping of the core's own, for a cluster without LBMethod: whoever declared the
-    /// cluster answers, if anyone did.
-    #[must_use]
-    pub fn balancer_of<'a>(&'a self, cluster: &str, owner: Option<&'a str>) -> Option<&'a str> {
-        let method = self.lb_methods.iter().find(|method| method.cluster == cluster);
-        method.map(|method| method.module.as_str()).or(owner)
     }
 }
 
@@ -165,6 +157,21 @@ pub struct VirtualAddr {
     pub ip: Option<IpAddr>,
     /// `None` for `*`, and where none is written.
     pub port: Option<u16>,
+}
+
+/// As in the tag, always with the port: `*:80`, `127.0.0.1:*`.
+impl fmt::Display for VirtualAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ip {
+            None => f.write_str("*")?,
+            Some(IpAddr::V4(ip)) => write!(f, "{ip}")?,
+            Some(IpAddr::V6(ip)) => write!(f, "[{ip}]")?,
+        }
+        match self.port {
+            None => f.write_str(":*"),
+            Some(port) => write!(f, ":{port}"),
+        }
+    }
 }
 
 /// Settings that a server has, and that a `<Location>` may override.

@@ -91,7 +91,7 @@ fn balancer_member(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagn
     cluster.add(&url.text, weight, Some(url.span)).map_err(|message| Diagnostic::error(url.span, message))
 }
 
-/// The module must be loaded above, as for anything else that modules are asked for.
+/// The module may be named in any of its three forms; the cluster may be anybody's.
 fn lb_method(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
     let (cluster, module) = (arg(node, 0)?, arg(node, 1)?);
     check_cluster_name(&cluster.text).map_err(|message| Diagnostic::error(cluster.span, message))?;

@@ -25,11 +25,13 @@ inventory::submit!(Directive::line(
     reverse
 ));
 
-/// What the target's word means to a directive.
-type ParseTarget = fn(&Word) -> Result<MapTarget, Diagnostic>;
-
-/// Enters a mapping: path and target, or the target alone inside a Location, whose path it then is.
-pub(crate) fn route(lowering: &mut Lowering<'_>, node: &Node, target: ParseTarget) -> Result<(), Diagnostic> {
+/// Enters a mapping: path and target, or the target alone inside a Location, whose path it then is. `target` says
+/// what the target's word means.
+pub(crate) fn route(
+    lowering: &mut Lowering<'_>,
+    node: &Node,
+    target: impl FnOnce(&Word) -> Result<MapTarget, Diagnostic>,
+) -> Result<(), Diagnostic> {
     let name = &node.name.text;
     let inside = lowering.location().map(|location| location.path.clone());
     let (path, word, rest) = match (&inside, node.args.as_slice()) {
@@ -88,9 +90,8 @@ fn url(word: &Word) -> Result<MapTarget, Diagnostic> {
     Ok(MapTarget::Origin { origin, path: path.to_owned() })
 }
 
-/// A cluster's name, with a path that replaces the prefix or without: what modules' routes lead to. The owner is
-/// for the caller to enter.
-pub(crate) fn symbol(word: &Word) -> Result<MapTarget, Diagnostic> {
+/// A cluster's name, with a path that replaces the prefix or without: what the routes of the module `owner` lead to.
+pub(crate) fn symbol(word: &Word, owner: &str) -> Result<MapTarget, Diagnostic> {
     if word.text.contains("://") {
         let message = format!("`{}` is an URL where the name of a cluster is wanted", word.text);
         return Err(Diagnostic::error(word.span, message).with_help("use `ProxyPass` for an URL"));
@@ -100,7 +101,7 @@ pub(crate) fn symbol(word: &Word) -> Result<MapTarget, Diagnostic> {
         None => (word.text.as_str(), None),
     };
     check_cluster_name(symbol).map_err(|message| Diagnostic::error(word.span, message))?;
-    Ok(MapTarget::Cluster { symbol: symbol.to_owned(), path, owner: None })
+    Ok(MapTarget::Cluster { symbol: symbol.to_owned(), path, owner: Some(owner.to_owned()) })
 }
 
 /// What replaces a prefix goes into request lines, where blanks and the like cannot stand.

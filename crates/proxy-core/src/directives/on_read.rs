@@ -22,7 +22,7 @@ inventory::submit!(Directive::line(
     GLOBAL,
     Args::Take2,
     "brings in a module: its ident and its file, absolute or relative to ServerRoot",
-    load_module
+    done
 ));
 inventory::submit!(Directive::line(
     "Define",
@@ -51,11 +51,5 @@ inventory::submit!(Directive::line("Warning", ANYWHERE, Args::Raw, "warns with a
 
 /// What reading has done leaves nothing to lower.
 fn done(_: &mut Lowering<'_>, _: &Node) -> Result<(), Diagnostic> {
-    Ok(())
-}
-
-/// A module was loaded when the line was read; unknown names below a line that failed may be that module's.
-fn load_module(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
-    lowering.passed_load_module(node.name.span);
     Ok(())
 }
