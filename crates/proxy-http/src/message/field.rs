@@ -170,7 +170,7 @@ fn unescaped(byte: u8, tail: &[u8]) -> (u8, &[u8]) {
     }
 }
 
-/// Fills `fields` from the tokens of a complete head, `head`, whose field lines begin after `first_line`.
+/// Fills `fields` from the tokens of `head`, a complete head, refusing what the tokenizer is lenient about.
 pub(crate) fn index(
     fields: &mut Vec<Field>,
     headers: &[httparse::Header<'_>],
