@@ -87,7 +87,8 @@ pub(crate) fn find<'m>(name: &str, modules: &'m [Arc<dyn ModuleCode>]) -> Option
     core_directive(name).map(Owned::Core).or_else(|| {
         modules.iter().find_map(|module| {
             let info = module.info();
-            let directive = info.directives.iter().find(|directive| directive.name.eq_ignore_ascii_case(name))?;
+            let directive =
+                info.directives.iter().find(|directive| directive.name.eq_ignore_ascii_case(name))?;
             Some(Owned::Module(info, directive))
         })
     })
@@ -150,12 +151,14 @@ pub(crate) fn places(mask: u32) -> String {
 }
 
 /// Directives of modules that come with the server, for the hint to load one.
-const PROVIDERS: [(&str, &str); 2] = [("LBServerCluster", "proxy_lb_module"), ("LBProxyPass", "proxy_lb_module")];
+const PROVIDERS: [(&str, &str); 2] =
+    [("LBServerCluster", "proxy_lb_module"), ("LBProxyPass", "proxy_lb_module")];
 
 /// The next step for somebody who wrote the unknown directive `name`.
 pub(crate) fn hint(name: &str, modules: &[Arc<dyn ModuleCode>]) -> Option<String> {
     let core = inventory::iter::<Directive>.into_iter().map(|directive| directive.name);
-    let loaded = modules.iter().flat_map(|m| m.info().directives.iter().map(|directive| directive.name.as_str()));
+    let loaded =
+        modules.iter().flat_map(|m| m.info().directives.iter().map(|directive| directive.name.as_str()));
     let unloaded = PROVIDERS.iter().filter(|(_, ident)| !modules.iter().any(|m| m.info().ident == *ident));
     let near = nearest(name, core.chain(loaded).chain(unloaded.clone().map(|(directive, _)| *directive)))?;
     let Some((directive, ident)) = unloaded.clone().find(|(directive, _)| *directive == near) else {

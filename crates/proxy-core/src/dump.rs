@@ -23,7 +23,7 @@ pub fn virtual_hosts(conf: &ServerConf, sources: &Sources) -> String {
     }
     for addr in addrs {
         let hosts: Vec<_> = conf.servers.iter().filter(|server| server.addrs.contains(&addr)).collect();
-        let head = format!("{addr:<22}");
+        let head = format!("{:<22}", addr.to_string());
         match hosts.as_slice() {
             [host] => {
                 line(&mut text, format_args!("{head} {}", named(host, sources)));

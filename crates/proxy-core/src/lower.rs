@@ -45,23 +45,31 @@ pub fn configure(
 ) -> Configured {
     let (mut reader, mut diagnostics) = ModuleReader::new(modules, statics, input.server_root.clone());
     let read = proxy_config::read(input, loader, &mut reader);
-    let (modules, failed) = reader.finish();
-    let nothing_was_read = read.tree.nodes.is_empty() && read.diagnostics.has_errors();
+    // Where nothing could be read, the reason is all there is to say.
+    let is_readable = !read.tree.nodes.is_empty() || !read.diagnostics.has_errors();
     diagnostics.extend(read.diagnostics);
+    reader.check_root(&read.server_root, &mut diagnostics);
+    let (modules, failed) = reader.finish();
     let mut lowering = Lowering::new(ServerConf::new(read.server_root), &modules, &failed);
     lowering.body(&read.tree.nodes);
-    lowering.finish(nothing_was_read);
+    if is_readable && !read.tree.nodes.iter().any(|node| node.is("Listen")) {
+        lowering.report(no_listen());
+    }
+    lowering.finish();
     let Lowering { conf, diagnostics: found, .. } = lowering;
     diagnostics.extend(found);
     Configured { conf, modules, tree: read.tree, sources: read.sources, diagnostics, defines: read.defines }
+}
+
+fn no_listen() -> Diagnostic {
+    Diagnostic::error(None, "no Listen line: the server would have no address")
+        .with_help("add one, as in `Listen 127.0.0.1:8080`")
 }
 
 /// A configuration while it is lowered, as the handlers of directives see it.
 pub(crate) struct Lowering<'m> {
     /// What the lines so far have said.
     pub(crate) conf: ServerConf,
-    /// Whether there was any Listen line, even a faulty one.
-    pub(crate) has_listen_line: bool,
     modules: &'m [Arc<dyn ModuleCode>],
     values: ModuleValues,
     diagnostics: Diagnostics,
@@ -90,7 +98,6 @@ impl<'m> Lowering<'m> {
     fn new(conf: ServerConf, modules: &'m [Arc<dyn ModuleCode>], failed: &'m [FailedLoad]) -> Self {
         Self {
             conf,
-            has_listen_line: false,
             modules,
             values: ModuleValues::of(modules),
             diagnostics: Diagnostics::default(),

@@ -20,6 +20,8 @@ pub struct LoadedModule {
     /// The words of its LoadModule line: ident and path.
     pub span: Option<Span>,
     path: Option<PathBuf>,
+    /// The path's word, where it was relative.
+    relative: Option<Span>,
 }
 
 /// What reading a configuration asks the core: it loads modules and knows which there are.
@@ -59,7 +61,7 @@ impl<'a> ModuleReader<'a> {
         let mut diagnostics = Diagnostics::default();
         for code in statics {
             reader.check_directives(code.info(), None, &mut diagnostics);
-            reader.modules.push(LoadedModule { code, span: None, path: None });
+            reader.modules.push(LoadedModule { code, span: None, path: None, relative: None });
         }
         (reader, diagnostics)
     }
@@ -68,6 +70,23 @@ impl<'a> ModuleReader<'a> {
     #[must_use]
     pub fn modules(&self) -> &[LoadedModule] {
         &self.modules
+    }
+
+    /// Complains of modules that were loaded from below another ServerRoot than the one that the configuration
+    /// ends up with: reading tells only the first.
+    pub(crate) fn check_root(&self, server_root: &Path, diagnostics: &mut Diagnostics) {
+        if server_root == self.server_root {
+            return;
+        }
+        for span in self.modules.iter().filter_map(|module| module.relative) {
+            let message = format!(
+                "a relative path starts from {} here, as ServerRoot {} is named by a line",
+                self.server_root.display(),
+                server_root.display()
+            );
+            let help = format!("start with `-d {}`, or write an absolute path", server_root.display());
+            diagnostics.push(Diagnostic::error(span, message).with_help(help));
+        }
     }
 
     /// The modules in load order, and the lines that failed.
@@ -99,7 +118,8 @@ impl<'a> ModuleReader<'a> {
         })?;
         let span = Some(node.span());
         self.check_directives(code.info(), Some(ident.span), diagnostics);
-        self.modules.push(LoadedModule { code, span, path: Some(file) });
+        let relative = Path::new(&path.text).is_relative().then_some(path.span);
+        self.modules.push(LoadedModule { code, span, path: Some(file), relative });
         Ok(())
     }
 
@@ -127,7 +147,8 @@ impl<'a> ModuleReader<'a> {
                     "directive `{name}` of {ident} takes arguments of a kind ({}) that this server does not know",
                     directive.args.0
                 );
-                diagnostics.push(Diagnostic::error(at, message).with_help("build the module for this server"));
+                diagnostics
+                    .push(Diagnostic::error(at, message).with_help("build the module for this server"));
             }
             if core_directive(name).is_some() {
                 let message = format!("{ident} brings the directive `{name}`, which is the server's own");

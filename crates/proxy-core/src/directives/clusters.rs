@@ -47,11 +47,15 @@ fn proxy(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
         Err(diagnostic) => {
             // Its body is read all the same, for its own errors.
             lowering.report(diagnostic);
-            lowering.enter_cluster(node, DeclaredCluster { name: String::new(), span: None, endpoints: Vec::new() });
+            lowering.enter_cluster(
+                node,
+                DeclaredCluster { name: String::new(), span: None, endpoints: Vec::new() },
+            );
             return Ok(());
         }
     };
-    let first = lowering.conf.clusters.iter().find(|cluster| cluster.name == name).map(|cluster| cluster.span);
+    let first =
+        lowering.conf.clusters.iter().find(|cluster| cluster.name == name).map(|cluster| cluster.span);
     let errors = lowering.errors();
     let cluster = DeclaredCluster { name: name.clone(), span: Some(node.span()), endpoints: Vec::new() };
     let cluster = lowering.enter_cluster(node, cluster);

@@ -178,7 +178,8 @@ mod tests {
             ("*:+80", None),
             ("", None),
         ] {
-            let expected = expected.map(|(ip, port)| VirtualAddr { ip: ip.map(|ip| ip.parse().unwrap()), port });
+            let expected =
+                expected.map(|(ip, port)| VirtualAddr { ip: ip.map(|ip| ip.parse().unwrap()), port });
             assert_eq!(virtual_addr(text), expected, "{text}");
         }
     }

@@ -47,7 +47,9 @@ fn target(lowering: &Lowering<'_>, word: &Word) -> Result<LogTarget, Diagnostic>
     let text = word.text.as_str();
     if text.starts_with('|') || text == "syslog" || text.starts_with("syslog:") {
         let message = format!("`{text}` is not a file: programs and syslog are not supported");
-        return Err(Diagnostic::error(word.span, message).with_help("log to /dev/stderr and pipe it from there"));
+        return Err(
+            Diagnostic::error(word.span, message).with_help("log to /dev/stderr and pipe it from there")
+        );
     }
     Ok(match text {
         "/dev/stderr" => LogTarget::Stderr,

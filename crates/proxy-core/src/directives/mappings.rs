@@ -137,7 +137,9 @@ fn reverse(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
             let message = "ProxyPassReverse takes no path inside <Location>: the section's own is meant";
             return Err(Diagnostic::error(node.name.span, message));
         }
-        (None, _) => return Err(Diagnostic::error(node.name.span, "ProxyPassReverse takes a path and an URL")),
+        (None, _) => {
+            return Err(Diagnostic::error(node.name.span, "ProxyPassReverse takes a path and an URL"));
+        }
     };
     if !word.text.starts_with('/') {
         url(word)?;

@@ -106,7 +106,9 @@ fn forward(_: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
     let word = arg(node, 0)?;
     if parse_flag(word)? {
         let message = "ProxyRequests On is refused: this server does no forward proxying";
-        return Err(Diagnostic::error(word.span, message).with_help("write `ProxyRequests Off`, or leave it out"));
+        return Err(
+            Diagnostic::error(word.span, message).with_help("write `ProxyRequests Off`, or leave it out")
+        );
     }
     Ok(())
 }

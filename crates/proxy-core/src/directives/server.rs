@@ -42,7 +42,6 @@ inventory::submit!(Directive::line(
 ));
 
 fn listen(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
-    lowering.has_listen_line = true;
     let word = arg(node, 0)?;
     let addr = listen_addr(&word.text).ok_or_else(|| {
         Diagnostic::error(word.span, format!("`{}` is not an address to listen at", word.text))

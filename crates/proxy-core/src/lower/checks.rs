@@ -7,13 +7,10 @@ use super::{Lowering, ModuleValues};
 use crate::conf::{Listen, ProxySettings, VirtualAddr};
 
 impl Lowering<'_> {
-    /// The last step. With `nothing_was_read` there is no use in saying what is missing.
-    pub(super) fn finish(&mut self, nothing_was_read: bool) {
+    /// The last step.
+    pub(super) fn finish(&mut self) {
         self.merge_settings();
         self.resolve_log_formats();
-        if !nothing_was_read {
-            self.check_listen();
-        }
         self.check_virtual_addrs();
         self.count_unrecognised();
         let values = std::mem::replace(&mut self.values, ModuleValues::of(&[]));
@@ -21,7 +18,8 @@ impl Lowering<'_> {
     }
 
     fn merge_settings(&mut self) {
-        let main = self.overrides.first().map(|main| main.over(&ProxySettings::default())).unwrap_or_default();
+        let main =
+            self.overrides.first().map(|main| main.over(&ProxySettings::default())).unwrap_or_default();
         for (server, overrides) in self.conf.servers.iter_mut().zip(&self.overrides) {
             // Over itself the main server stays what it is.
             server.proxy = overrides.over(&main);
@@ -44,13 +42,6 @@ impl Lowering<'_> {
             });
         }
         self.diagnostics.extend(faults);
-    }
-
-    fn check_listen(&mut self) {
-        if !self.has_listen_line {
-            let diagnostic = Diagnostic::error(None, "no Listen line: the server would have no address");
-            self.report(diagnostic.with_help("add one, as in `Listen 127.0.0.1:8080`"));
-        }
     }
 
     /// A host that no request can reach is no fault, but not meant either.

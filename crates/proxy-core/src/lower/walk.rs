@@ -63,6 +63,10 @@ impl Lowering<'_> {
     fn core_line(&mut self, directive: &Directive, node: &Node) -> Result<(), Diagnostic> {
         check_form(node, directive.is_section)?;
         self.check_scope(node, directive.scopes)?;
+        if directive.is_section && node.args.is_empty() {
+            // Reading has said so of any section.
+            return Ok(());
+        }
         check_args(node, directive.args, self.location.is_some(), directive.help)?;
         (directive.handler)(self, node)
     }
@@ -100,7 +104,9 @@ impl Lowering<'_> {
                 let opening = &section.name;
                 let message = format!("`{shown}` cannot stand inside `<{}>`", opening.text);
                 let note = format!("`<{}>` is opened here", opening.text);
-                Err(Diagnostic::error(node.name.span, message).with_help(help()).with_note(opening.span, note))
+                Err(Diagnostic::error(node.name.span, message)
+                    .with_help(help())
+                    .with_note(opening.span, note))
             }
             None if allowed & scopes::SERVER == 0 => {
                 let message = format!("`{shown}` cannot stand outside of sections");
@@ -116,11 +122,13 @@ fn check_form(node: &Node, is_section: bool) -> Result<(), Diagnostic> {
     match (is_section, node.body.is_some()) {
         (true, false) => {
             let message = format!("`{name}` is a section");
-            Err(Diagnostic::error(node.name.span, message).with_help(format!("write `<{name} …>` and `</{name}>`")))
+            Err(Diagnostic::error(node.name.span, message)
+                .with_help(format!("write `<{name} …>` and `</{name}>`")))
         }
         (false, true) => {
             let message = format!("`{name}` is not a section");
-            Err(Diagnostic::error(node.name.span, message).with_help(format!("write `{name} …` without brackets")))
+            Err(Diagnostic::error(node.name.span, message)
+                .with_help(format!("write `{name} …` without brackets")))
         }
         _ => Ok(()),
     }

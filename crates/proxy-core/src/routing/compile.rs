@@ -7,7 +7,10 @@ use crate::conf::{Location, MapTarget, Mapping, Reverse, VirtualServer};
 use crate::origin::Origin;
 use crate::path::has_prefix;
 
-pub(super) fn compile(servers: &[VirtualServer], clusters: &mut dyn Clusters) -> Result<Servers, Vec<Diagnostic>> {
+pub(super) fn compile(
+    servers: &[VirtualServer],
+    clusters: &mut dyn Clusters,
+) -> Result<Servers, Vec<Diagnostic>> {
     let mut compiler = Compiler { clusters, faults: Vec::new() };
     // Each line is resolved once, however many servers have it.
     let parts: Vec<_> = servers.iter().map(|server| compiler.part(server)).collect();
@@ -80,7 +83,9 @@ impl Compiler<'_> {
             let (cluster, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
             match self.clusters.origins(cluster, line.span) {
                 Ok(origins) => {
-                    rules.extend(origins.iter().flat_map(spellings).map(|origin| rule(format!("{origin}{path}"))));
+                    rules.extend(
+                        origins.iter().flat_map(spellings).map(|origin| rule(format!("{origin}{path}"))),
+                    );
                 }
                 Err(fault) => self.faults.push(fault),
             }

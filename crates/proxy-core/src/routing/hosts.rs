@@ -17,7 +17,8 @@ impl HostGroup {
     pub(super) fn serves(&self, local: SocketAddr) -> bool {
         // A socket for both families shows IPv4 addresses inside IPv6 ones.
         let ip: IpAddr = local.ip().to_canonical();
-        self.addr.ip.is_none_or(|wanted| wanted == ip) && self.addr.port.is_none_or(|port| port == local.port())
+        self.addr.ip.is_none_or(|wanted| wanted == ip)
+            && self.addr.port.is_none_or(|port| port == local.port())
     }
 
     /// The one that is named `host`, else the one with such an alias, else the first.

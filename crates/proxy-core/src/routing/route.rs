@@ -23,11 +23,13 @@ impl Route {
     /// canonical path matched.
     ///
     /// As with ProxyPass in httpd, prefix and replacement are exchanged as they stand; what follows stays as the
-    /// client spelt it. Only a target that would not begin with a slash is given one, as no request has another.
+    /// client spelt it. Only where an
+    /// URL has no path, its root is meant.
     pub fn rewrite(&self, target: &[u8], out: &mut Vec<u8>) {
         let Some(replace) = &self.replace else { return out.extend_from_slice(target) };
         let rest = rest_after(target, self.prefix.len());
-        if replace.is_empty() && rest.first() != Some(&b'/') {
+        let slash_is_left = rest.first() == Some(&b'/') && !self.prefix.ends_with(b"/");
+        if replace.is_empty() && !slash_is_left {
             out.push(b'/');
         }
         out.extend_from_slice(replace);

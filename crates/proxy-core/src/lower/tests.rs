@@ -1,0 +1,7 @@
+//! Configurations in, `ServerConf` or errors out, with modules that exist in memory only.
+
+mod dumps;
+mod errors;
+mod fake;
+mod meaning;
+mod spellings;
