@@ -19,7 +19,8 @@ pub(crate) fn read_notes(elf: &Elf<'_>) -> Result<Vec<NoteDesc>, Cause> {
         // Some linkers leave the note out of all segments; its section is then the only way to it.
         for note in elf.notes_in_section(NOTE_SECTION) {
             if note.owner != NOTE_OWNER {
-                return Err(Cause::NoteOwner { found: note.owner.to_vec() });
+                let found = note.owner.strip_suffix(&[0]).unwrap_or(note.owner).to_vec();
+                return Err(Cause::NoteOwner { found });
             }
             read_note(&note, &mut modules)?;
         }
@@ -33,8 +34,9 @@ pub(crate) fn read_notes(elf: &Elf<'_>) -> Result<Vec<NoteDesc>, Cause> {
 /// If the file does not hold it, or it was built for another server.
 pub(crate) fn choose(modules: &[NoteDesc], ident: &str) -> Result<NoteDesc, Cause> {
     let Some(note) = modules.iter().find(|note| ident_of(note) == ident.as_bytes()) else {
-        let idents =
+        let mut idents: Vec<_> =
             modules.iter().map(|note| String::from_utf8_lossy(ident_of(note)).into_owned()).collect();
+        idents.sort_unstable();
         return Err(Cause::SymbolMissing { ident: ident.to_owned(), idents });
     };
     check_version(ident, note.major, note.minor_min, note.minor_built)?;

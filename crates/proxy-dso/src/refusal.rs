@@ -122,9 +122,9 @@ pub enum Cause {
     )]
     NoNote,
     /// The section holds somebody else's note.
-    #[error("its module note is owned by \"{}\", a module's by \"PROXYD\": rebuild it with proxy-module or proxy_module.h", found.trim_ascii_end().escape_ascii())]
+    #[error("its module note is owned by \"{}\", a module's by \"PROXYD\": rebuild it with proxy-module or proxy_module.h", found.escape_ascii())]
     NoteOwner {
-        /// The owner with its final zero.
+        /// Its owner.
         found: Vec<u8>,
     },
     /// The note is too short.

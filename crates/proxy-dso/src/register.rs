@@ -5,8 +5,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use proxy_abi::{
-    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, RawEntry, Registrar,
-    Status,
+    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, RawEntry, Registrar, Status,
 };
 use proxy_core::blob::{BlobMemory, BlobType};
 use proxy_core::registration::{DeclaredHook, ImplementedHook, Registration};
@@ -171,4 +170,32 @@ fn idents(names: *const Bytes<'_>, count: u32) -> Result<Vec<String>, Fault> {
     // SAFETY: F1, the module keeps `count` names there until the call returns.
     let names = unsafe { std::slice::from_raw_parts(names, count as usize) };
     names.iter().map(|name| text(*name, "a module's name")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proxy_core::blob::BlobLayout;
+
+    use super::*;
+
+    unsafe extern "C" fn make(blob: *mut c_void) {
+        // SAFETY: F5, called with eight zeroed bytes for this module alone.
+        unsafe { *blob.cast::<u64>() += 7 };
+    }
+
+    #[test]
+    fn a_blobs_functions_are_called_where_it_lies() {
+        let mut layout = BlobLayout::default();
+        layout.add(4, 4, None).unwrap();
+        let kind = Arc::new(ModuleBlob { ctor: Some(make), dtor: Some(make) });
+        let offset = layout.add(8, 8, Some(kind.clone())).unwrap();
+        let memory = layout.allocate();
+        let read = || {
+            // SAFETY: F5, the test reads what its own functions wrote.
+            unsafe { *memory.address().byte_add(offset as usize).cast::<u64>() }
+        };
+        assert_eq!((offset, read()), (8, 7));
+        kind.destroy(&memory, offset as usize);
+        assert_eq!(read(), 14);
+    }
 }
