@@ -132,7 +132,8 @@ fn parse_host(host: &str) -> Option<Host> {
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     });
     let looks_like_an_address = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    (labels_are_valid && !looks_like_an_address && host.len() <= 253).then(|| Host::Name(host.to_ascii_lowercase()))
+    (labels_are_valid && !looks_like_an_address && host.len() <= 253)
+        .then(|| Host::Name(host.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -150,13 +151,17 @@ mod tests {
         ];
         for (url, normal, authority, path) in cases {
             let (origin, rest) = parse_url(url).unwrap();
-            assert_eq!((origin.to_string().as_str(), origin.authority().as_str(), rest), (normal, authority, path));
+            assert_eq!(
+                (origin.to_string().as_str(), origin.authority().as_str(), rest),
+                (normal, authority, path)
+            );
         }
     }
 
     #[test]
     fn what_is_not_an_endpoint_is_refused() {
-        let cases: [(&str, fn(String) -> UrlError); 12] = [
+        type Wrong = fn(String) -> UrlError;
+        let cases: [(&str, Wrong); 12] = [
             ("app1:8080", UrlError::Scheme),
             ("unix:/run/x.sock|http://y", UrlError::Scheme),
             ("https://a", UrlError::Tls),
