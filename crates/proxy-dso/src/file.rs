@@ -57,7 +57,8 @@ fn stat_regular(file: &File) -> Result<Stat, Cause> {
 /// As root a complaint refuses the file; otherwise it is only said, since whoever can write the file could
 /// as well start a server of their own.
 fn check_owner(path: &Path, stat: &Stat) -> Result<(), Cause> {
-    let Some(Complaint { complaint, remedy }) = complaint_about(path, stat) else { return Ok(()) };
+    let looked = complaint_about(path, stat).map_err(unreadable)?;
+    let Some(Complaint { complaint, remedy }) = looked else { return Ok(()) };
     if rustix::process::geteuid().is_root() {
         return Err(Cause::Unsafe { complaint, remedy });
     }
@@ -66,13 +67,14 @@ fn check_owner(path: &Path, stat: &Stat) -> Result<(), Cause> {
 }
 
 /// Looks at the file and at the directory that it really stands in.
-fn complaint_about(path: &Path, stat: &Stat) -> Option<Complaint> {
+fn complaint_about(path: &Path, stat: &Stat) -> io::Result<Option<Complaint>> {
     let uid = rustix::process::geteuid().as_raw();
-    let real = fs::canonicalize(path).ok()?;
-    owner::of_file(&real, stat, uid).or_else(|| {
-        let parent = real.parent()?;
-        owner::of_directory(parent, &rustix::fs::stat(parent).ok()?, uid)
-    })
+    let real = fs::canonicalize(path)?;
+    let (complaint, parent) = (owner::of_file(&real, stat, uid), real.parent());
+    match (complaint, parent) {
+        (None, Some(parent)) => Ok(owner::of_directory(parent, &rustix::fs::stat(parent)?, uid)),
+        (complaint, _) => Ok(complaint),
+    }
 }
 
 fn read_bytes(file: impl AsFd + Read, len: u64) -> Result<Vec<u8>, Cause> {

@@ -1,5 +1,5 @@
 //! The host functions by which a module registers: they copy what the module hands in, and pass it on to the
-//! core. Their texts are kept at the [desk](crate::desk), since the calls themselves answer a number alone.
+//! core. Their texts are kept at the [desk], since the calls themselves answer a number alone.
 
 use std::ffi::c_void;
 use std::sync::Arc;
