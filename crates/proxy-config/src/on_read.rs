@@ -94,6 +94,7 @@ fn server_root(reader: &mut Reader<'_>, node: Node) {
     if !reader.loader.is_dir(&root) {
         return reader.error(args[0].span, format!("ServerRoot `{}` is not a directory", root.display()));
     }
+    reader.reading.server_root(&root);
     reader.server_root = root;
 }
 

@@ -67,6 +67,10 @@ pub trait Reading {
     fn is_directive(&self, name: &str) -> bool;
     /// Executes a `LoadModule` line, in whatever shape it was written.
     fn load_module(&mut self, node: &Node, sources: &Sources, diagnostics: &mut Diagnostics);
+    /// Told of a `ServerRoot` line: relative paths start from here now.
+    fn server_root(&mut self, root: &Path) {
+        let _ = root;
+    }
 }
 
 /// A reading in which there are no modules and `LoadModule` does nothing: for programs that only look at the

@@ -69,7 +69,8 @@ impl BlobLayout {
     /// Makes the memory for one object.
     #[must_use]
     pub fn allocate(&self) -> BlobMemory {
-        let lines = std::iter::repeat_with(CacheLine::new).take(self.size.div_ceil(size_of::<CacheLine>())).collect();
+        let lines =
+            std::iter::repeat_with(CacheLine::new).take(self.size.div_ceil(size_of::<CacheLine>())).collect();
         let memory = BlobMemory { lines, wanted: self.wanted.clone() };
         for wanted in &memory.wanted {
             if let Some(make) = &wanted.make {

@@ -27,7 +27,12 @@ pub struct Cluster {
 
 impl Cluster {
     /// Makes cluster number `number` with endpoint slots from `first_slot` on.
-    pub(crate) fn new(declared: &DeclaredCluster, number: u32, first_slot: usize, blobs: &BlobLayouts) -> Self {
+    pub(crate) fn new(
+        declared: &DeclaredCluster,
+        number: u32,
+        first_slot: usize,
+        blobs: &BlobLayouts,
+    ) -> Self {
         let endpoints: Box<[Endpoint]> = declared
             .endpoints
             .iter()

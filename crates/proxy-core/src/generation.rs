@@ -4,7 +4,6 @@
 mod build;
 mod published;
 
-
 use std::sync::Arc;
 
 use proxy_abi as abi;

@@ -6,7 +6,6 @@
 mod chain;
 mod order;
 
-
 use proxy_abi as abi;
 use proxy_abi::{Bytes, HookDecl, HookKind, HookSpec};
 
@@ -61,7 +60,12 @@ fn copy_of(decl: &HookDecl<'_>) -> DeclaredHook {
 
 impl Registry {
     /// Adds what `module` declares and implements.
-    pub fn add(&mut self, module: ModuleIndex, declared: Vec<DeclaredHook>, implemented: Vec<ImplementedHook>) {
+    pub fn add(
+        &mut self,
+        module: ModuleIndex,
+        declared: Vec<DeclaredHook>,
+        implemented: Vec<ImplementedHook>,
+    ) {
         self.declared.extend(declared.into_iter().map(|hook| (Some(module), hook)));
         self.implemented.extend(implemented.into_iter().map(|hook| (module, hook)));
     }

@@ -48,7 +48,6 @@ pub fn configure(
     // Where nothing could be read, the reason is all there is to say.
     let is_readable = !read.tree.nodes.is_empty() || !read.diagnostics.has_errors();
     diagnostics.extend(read.diagnostics);
-    reader.check_root(&read.server_root, &mut diagnostics);
     let (modules, failed) = reader.finish();
     let mut lowering = Lowering::new(ServerConf::new(read.server_root), &modules, &failed);
     lowering.body(&read.tree.nodes);

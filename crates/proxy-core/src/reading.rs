@@ -20,8 +20,6 @@ pub struct LoadedModule {
     /// The words of its LoadModule line: ident and path.
     pub span: Option<Span>,
     path: Option<PathBuf>,
-    /// The path's word, where it was relative.
-    relative: Option<Span>,
 }
 
 /// What reading a configuration asks the core: it loads modules and knows which there are.
@@ -61,7 +59,7 @@ impl<'a> ModuleReader<'a> {
         let mut diagnostics = Diagnostics::default();
         for code in statics {
             reader.check_directives(code.info(), None, &mut diagnostics);
-            reader.modules.push(LoadedModule { code, span: None, path: None, relative: None });
+            reader.modules.push(LoadedModule { code, span: None, path: None });
         }
         (reader, diagnostics)
     }
@@ -70,23 +68,6 @@ impl<'a> ModuleReader<'a> {
     #[must_use]
     pub fn modules(&self) -> &[LoadedModule] {
         &self.modules
-    }
-
-    /// Complains of modules that were loaded from below another ServerRoot than the one that the configuration
-    /// ends up with: reading tells only the first.
-    pub(crate) fn check_root(&self, server_root: &Path, diagnostics: &mut Diagnostics) {
-        if server_root == self.server_root {
-            return;
-        }
-        for span in self.modules.iter().filter_map(|module| module.relative) {
-            let message = format!(
-                "a relative path starts from {} here, as ServerRoot {} is named by a line",
-                self.server_root.display(),
-                server_root.display()
-            );
-            let help = format!("start with `-d {}`, or write an absolute path", server_root.display());
-            diagnostics.push(Diagnostic::error(span, message).with_help(help));
-        }
     }
 
     /// The modules in load order, and the lines that failed.
@@ -113,13 +94,10 @@ impl<'a> ModuleReader<'a> {
             let message = format!("{} was loaded already, as {}", file.display(), same.code.info().ident);
             diagnostics.push(noted(Diagnostic::warning(path.span, message), same.span));
         }
-        let code = self.loader.load(&ident.text, &file).map_err(|text| {
-            Diagnostic::error(path.span, format!("Cannot load {} into server: {text}", path.text))
-        })?;
+        let code = self.loader.load(&ident.text, &file).map_err(|text| Diagnostic::error(path.span, text))?;
         let span = Some(node.span());
         self.check_directives(code.info(), Some(ident.span), diagnostics);
-        let relative = Path::new(&path.text).is_relative().then_some(path.span);
-        self.modules.push(LoadedModule { code, span, path: Some(file), relative });
+        self.modules.push(LoadedModule { code, span, path: Some(file) });
         Ok(())
     }
 
@@ -217,5 +195,9 @@ impl Reading for ModuleReader<'_> {
             self.failed.push(FailedLoad { key: line_key(node), span });
             diagnostics.push(diagnostic);
         }
+    }
+
+    fn server_root(&mut self, root: &Path) {
+        self.server_root = root.to_path_buf();
     }
 }

@@ -153,12 +153,21 @@ impl Registration {
     ///
     /// # Errors
     /// See [`DeclaredCluster::add`]; or if there is no such cluster.
-    pub fn endpoint(&mut self, cluster: u32, url: &str, weight: u32, span: Option<Span>) -> Result<u64, String> {
+    pub fn endpoint(
+        &mut self,
+        cluster: u32,
+        url: &str,
+        weight: u32,
+        span: Option<Span>,
+    ) -> Result<u64, String> {
         let Some(cluster) = self.clusters.get_mut(cluster as usize) else {
             return Err(format!("there is no cluster number {cluster} in this init"));
         };
         cluster.add(url, weight, span)?;
-        let added = cluster.endpoints.last().map(|endpoint| crate::cluster::endpoint_id(&cluster.name, &endpoint.origin));
+        let added = cluster
+            .endpoints
+            .last()
+            .map(|endpoint| crate::cluster::endpoint_id(&cluster.name, &endpoint.origin));
         Ok(added.unwrap_or_default())
     }
 
@@ -190,7 +199,9 @@ pub fn check_cluster_name(name: &str) -> Result<(), String> {
 }
 
 fn check_hook_name(name: &str) -> Result<(), String> {
-    let fits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let fits = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    };
     if name.len() > 128 || !name.contains('.') || !name.split('.').all(fits) {
         return Err(format!("'{name}' cannot name a hook: write it as in com.example.name"));
     }

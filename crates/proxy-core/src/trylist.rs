@@ -10,7 +10,6 @@ mod builtin;
 mod policy;
 mod tried;
 
-
 use std::sync::atomic::Ordering::Relaxed;
 
 use proxy_abi as abi;
@@ -76,7 +75,12 @@ impl<'g> Trylist<'g> {
     }
 
     /// What asking the policy came to.
-    pub(crate) fn of_policy(cluster: &'g Cluster, caller: &'g Caller, begun: Begun<'g>, max_attempts: u32) -> Self {
+    pub(crate) fn of_policy(
+        cluster: &'g Cluster,
+        caller: &'g Caller,
+        begun: Begun<'g>,
+        max_attempts: u32,
+    ) -> Self {
         match begun {
             Begun::Policy(policy) => Self::new(cluster, caller, Source::Policy(policy), max_attempts),
             Begun::Builtin(builtin) => Self::new(cluster, caller, Source::Builtin(builtin), max_attempts),
@@ -97,14 +101,21 @@ impl<'g> Trylist<'g> {
     }
 
     /// The next endpoint to try. A target that is still out counts as cancelled.
-    #[allow(clippy::should_implement_trait, reason = "the seed's word; a trylist is told of failures between two calls")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the seed's word; a trylist is told of failures between two calls"
+    )]
     pub fn next(&mut self) -> Option<&'g Endpoint> {
         self.finish(Outcome::of(OutcomeResult::CANCELLED));
         if self.ended.is_some() {
             return None;
         }
         if self.attempts >= self.max_attempts {
-            self.ended = Some(if matches!(self.source, Source::Origin) { Ended::Exhausted } else { Ended::TriesUsedUp });
+            self.ended = Some(if matches!(self.source, Source::Origin) {
+                Ended::Exhausted
+            } else {
+                Ended::TriesUsedUp
+            });
             return None;
         }
         let (index, from_policy) = self.pick()?;

@@ -24,7 +24,11 @@ impl Generation {
     ///
     /// # Errors
     /// All that is wrong, with its places.
-    pub fn build(conf: ServerConf, modules: &[Arc<dyn ModuleCode>], caller: &Caller) -> Result<Self, Diagnostics> {
+    pub fn build(
+        conf: ServerConf,
+        modules: &[Arc<dyn ModuleCode>],
+        caller: &Caller,
+    ) -> Result<Self, Diagnostics> {
         let mut errors = Diagnostics::default();
         let begun = begin_modules(&conf, modules, caller, &mut errors);
         let idents: Vec<String> = modules.iter().map(|module| module.info().ident.clone()).collect();
@@ -79,7 +83,8 @@ fn begin_modules(
     let nothing = Value::empty_map();
     for (place, code) in modules.iter().enumerate() {
         let ident = &code.info().ident;
-        let value = conf.module_values.iter().find(|(owner, _)| owner == ident).map_or(&nothing, |(_, value)| value);
+        let value =
+            conf.module_values.iter().find(|(owner, _)| owner == ident).map_or(&nothing, |(_, value)| value);
         let mut registration = Registration::after(begun.blobs.clone());
         match code.init(caller, value, &mut registration) {
             Ok(instance) => {
@@ -99,8 +104,9 @@ fn add_clusters(clusters: &mut Vec<DeclaredCluster>, more: Vec<DeclaredCluster>,
         match clusters.iter().find(|earlier| earlier.name == cluster.name) {
             None => clusters.push(cluster),
             Some(earlier) => {
-                let error = Diagnostic::error(cluster.span, format!("cluster '{}' is declared twice", cluster.name))
-                    .with_help("give one of them another name");
+                let error =
+                    Diagnostic::error(cluster.span, format!("cluster '{}' is declared twice", cluster.name))
+                        .with_help("give one of them another name");
                 let error = match earlier.span {
                     Some(span) => error.with_note(span, "declared here first"),
                     None => error,
@@ -176,9 +182,11 @@ impl<'a> Resolver<'a> {
     fn balancer_of(&mut self, symbol: &str, owner: Option<&str>, span: Span) -> Result<usize, Diagnostic> {
         let method = self.conf.lb_methods.iter().rev().find(|method| method.cluster == symbol);
         let Some(module_id) = method.map(|method| method.module.as_str()).or(owner) else {
-            return Err(Diagnostic::error(span, format!("nobody balances cluster '{symbol}'")).with_help(format!(
-                "add 'LBMethod {symbol} x_module' with a loaded module that implements proxy.load_balance"
-            )));
+            return Err(Diagnostic::error(span, format!("nobody balances cluster '{symbol}'")).with_help(
+                format!(
+                    "add 'LBMethod {symbol} x_module' with a loaded module that implements proxy.load_balance"
+                ),
+            ));
         };
         if let Some(place) = self.balancers.iter().position(|balancer| balancer.module_id == module_id) {
             return Ok(place);
@@ -186,7 +194,9 @@ impl<'a> Resolver<'a> {
         let members = self.load_balance.answering(module_id);
         if members.is_empty() {
             let place = method.map_or(span, |method| method.span);
-            let text = format!("cluster '{symbol}' is handed to {module_id}, which does not implement proxy.load_balance");
+            let text = format!(
+                "cluster '{symbol}' is handed to {module_id}, which does not implement proxy.load_balance"
+            );
             let error = Diagnostic::error(place, text);
             return Err(match nearest(module_id, self.load_balance.keys().filter(|key| !key.is_empty())) {
                 Some(near) => error.with_help(format!("{near} does")),

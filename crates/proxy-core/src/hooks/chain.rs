@@ -67,7 +67,13 @@ impl<H: HookSpec> Chain<H> {
     /// Runs an ALL or VOID hook. An implementation's ERROR or fault is logged and answered by 500 in an ALL chain,
     /// where letting a request pass unchecked would be worse than refusing it; in a VOID chain the others still
     /// run.
-    pub fn run<'a>(&self, caller: &Caller, trace_id: u64, input: &H::In<'a>, mut output: H::Out<'a>) -> Answer {
+    pub fn run<'a>(
+        &self,
+        caller: &Caller,
+        trace_id: u64,
+        input: &H::In<'a>,
+        mut output: H::Out<'a>,
+    ) -> Answer {
         for member in &self.members {
             let call = caller.call(member.host, trace_id);
             let status = member.entry.call(&call, input, &mut output);

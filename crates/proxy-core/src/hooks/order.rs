@@ -18,7 +18,8 @@ pub(super) struct Item {
 pub(super) fn sort(items: &[Item]) -> Result<Vec<usize>, Vec<usize>> {
     let mut by_number: Vec<usize> = (0..items.len()).collect();
     by_number.sort_by_key(|&place| (items[place].order, items[place].module));
-    let mut walk = Walk { items, by_number: &by_number, state: vec![State::New; items.len()], sorted: Vec::new() };
+    let mut walk =
+        Walk { items, by_number: &by_number, state: vec![State::New; items.len()], sorted: Vec::new() };
     for &place in &by_number {
         walk.visit(place, &mut Vec::new())?;
     }
@@ -71,7 +72,8 @@ impl Walk<'_> {
     /// The modules of the cycle that closes at `place`, each before the next, ending where it began.
     fn ring(&self, place: usize, path: &[usize]) -> Vec<usize> {
         let start = path.iter().position(|&other| other == place).unwrap_or(0);
-        let mut ring: Vec<usize> = path[start..].iter().rev().map(|&other| self.items[other].module).collect();
+        let mut ring: Vec<usize> =
+            path[start..].iter().rev().map(|&other| self.items[other].module).collect();
         if let Some(&first) = ring.first() {
             ring.push(first);
         }
@@ -89,7 +91,8 @@ mod tests {
 
     #[test]
     fn numbers_then_load_index_decide() {
-        let items = [item(0, 10, &[], &[]), item(1, 0, &[], &[]), item(2, 10, &[], &[]), item(3, -5, &[], &[])];
+        let items =
+            [item(0, 10, &[], &[]), item(1, 0, &[], &[]), item(2, 10, &[], &[]), item(3, -5, &[], &[])];
         assert_eq!(sort(&items), Ok(vec![3, 1, 0, 2]));
     }
 

@@ -17,6 +17,8 @@ impl Builtin {
     pub(crate) fn next(&self, cluster: &Cluster, tried: &Tried) -> Option<u32> {
         let usable = cluster.usable();
         let first = self.turn.fetch_add(1, Relaxed);
-        (0..usable.len()).map(|step| usable[first.wrapping_add(step) % usable.len()]).find(|&index| !tried.contains(index))
+        (0..usable.len())
+            .map(|step| usable[first.wrapping_add(step) % usable.len()])
+            .find(|&index| !tried.contains(index))
     }
 }

@@ -1,7 +1,9 @@
 //! A module's policy behind a trylist: the calls, what their answers mean, and what counts as a fault.
 
 use proxy_abi as abi;
-use proxy_abi::{Failure, LbIn, LbOut, LoadBalance, NextIn, Outcome, OutcomeResult, ResponseIn, Status, Target};
+use proxy_abi::{
+    Failure, LbIn, LbOut, LoadBalance, NextIn, Outcome, OutcomeResult, ResponseIn, Status, Target,
+};
 use tracing::{error, warn};
 
 use super::{Builtin, Ended, Tried};
@@ -152,12 +154,15 @@ impl<'g> Policy<'g> {
             let call = caller.call(self.member.host, self.trace_id);
             match self.trylist.next(&call, &input, &mut target) {
                 Status::OK if target.index as usize >= cluster.endpoints().len() => {
-                    return self.fault("next", &format_args!(
-                        "answered index {} of {} endpoints of cluster '{}'",
-                        target.index,
-                        cluster.endpoints().len(),
-                        cluster.name
-                    ));
+                    return self.fault(
+                        "next",
+                        &format_args!(
+                            "answered index {} of {} endpoints of cluster '{}'",
+                            target.index,
+                            cluster.endpoints().len(),
+                            cluster.name
+                        ),
+                    );
                 }
                 Status::OK if tried.contains(target.index) && target.flags & Target::AGAIN == 0 => {
                     if self.pass_over(caller, cluster, target.index).is_err() {
@@ -173,7 +178,11 @@ impl<'g> Policy<'g> {
                 other => return self.fault("next", &format_args!("answered {other:?}: {}", call.err)),
             }
         }
-        warn!(module = self.module_id, trace_id = self.trace_id, "offers only endpoints that were tried already: trylist ended");
+        warn!(
+            module = self.module_id,
+            trace_id = self.trace_id,
+            "offers only endpoints that were tried already: trylist ended"
+        );
         Pick::Ended(Ended::Exhausted)
     }
 
