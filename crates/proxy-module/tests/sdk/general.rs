@@ -1,0 +1,104 @@
+//! The general form of a module: hooks, their order, and what they answer.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use proxy_module::abi::{RequestIn, Status, Unit};
+use proxy_module::prelude::*;
+
+use crate::fake_host::{Desk, Node, Running, STATIC, request};
+
+struct Guard;
+
+impl Module for Guard {
+    type Config = ();
+
+    fn new((): (), _init: &mut Init<'_>) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+        hooks.implement::<AccessChecker>()?;
+        hooks.implement::<Fixups>()
+    }
+}
+
+impl Implements<AccessChecker> for Guard {
+    const ORDER: i32 = order::FIRST;
+    const BEFORE: &'static [&'static str] = &["late_module"];
+
+    fn call(&self, cx: &Cx<'_>, input: &RequestIn<'_>, _out: &mut Unit) -> Result<Answer> {
+        let request = Request::from(input.request);
+        match request.path() {
+            b"/forbidden" => Ok(Answer::Http(403)),
+            b"/error" => Err(Error::msg("no access today")),
+            b"/panic" => panic!("no access at {}", cx.now_ns()),
+            _ if request.field("host") == Some(b"a.example") => Ok(Answer::Ok),
+            _ => Ok(Answer::Decline),
+        }
+    }
+}
+
+impl Implements<Fixups> for Guard {
+    fn call(&self, _cx: &Cx<'_>, _input: &RequestIn<'_>, _out: &mut Unit) -> Result<Answer> {
+        Ok(Answer::Decline)
+    }
+}
+
+proxy_module::module!(guard_module: init Guard);
+
+#[test]
+fn hooks_answer_by_status() {
+    let running = Running::begin(&guard_module, &Node::Null).unwrap();
+    let answer = |path| running.call::<AccessChecker>(&RequestIn::new(&request(path)), &mut Unit::default());
+    assert_eq!(answer("/forbidden"), (Status::http(403), String::new()));
+    assert_eq!(answer("/error"), (Status::ERROR, "no access today".to_owned()));
+    assert_eq!(answer("/"), (Status::OK, String::new()));
+    let (status, text) = answer("/panic");
+    assert_eq!(status, Status::PANICKED);
+    assert!(text.starts_with("panicked") && text.ends_with(": no access at 2"), "{text}");
+    let fixed = running.call::<Fixups>(&RequestIn::new(&request("/")), &mut Unit::default());
+    assert_eq!(fixed.0, Status::DECLINED);
+}
+
+#[test]
+fn order_and_neighbours_are_registered() {
+    let running = Running::begin(&guard_module, &Node::Null).unwrap();
+    let checker = running.hook("proxy.access_checker");
+    assert_eq!((checker.order, checker.before), (0, vec!["late_module".to_owned()]));
+    assert_eq!(running.hook("proxy.fixups").order, 10);
+}
+
+#[test]
+fn refused_registration_is_left_to_the_host_to_tell_and_leaks_no_instance() {
+    struct Counted;
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    impl Module for Counted {
+        type Config = ();
+        fn new((): (), _init: &mut Init<'_>) -> Result<Self> {
+            MADE.fetch_add(1, Relaxed);
+            Ok(Self)
+        }
+        fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+            hooks.implement::<Fixups>()
+        }
+    }
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            MADE.fetch_sub(1, Relaxed);
+        }
+    }
+    impl Implements<Fixups> for Counted {
+        fn call(&self, _cx: &Cx<'_>, _input: &RequestIn<'_>, _out: &mut Unit) -> Result<Answer> {
+            Ok(Answer::Ok)
+        }
+    }
+    proxy_module::module!(counted_module: init Counted);
+
+    let desk = Desk::default();
+    desk.refuse.set("hook");
+    let refused = Running::begin_with(&counted_module, &Node::Null, &STATIC, desk).unwrap_err();
+    assert_eq!((refused.status, refused.message.as_str()), (Status::ERROR, ""));
+    assert_eq!(MADE.load(Relaxed), 0);
+    drop(Running::begin(&counted_module, &Node::Null).unwrap());
+    assert_eq!(MADE.load(Relaxed), 0);
+}

@@ -1,0 +1,7 @@
+//! The SDK against a small host: what an author writes, called as the server calls it.
+
+mod config;
+mod fake_host;
+mod faults;
+mod general;
+mod round_robin;
