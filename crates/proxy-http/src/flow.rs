@@ -1,0 +1,338 @@
+//! One direction of an exchange: bytes are read from one socket, freed of their framing, framed anew and written
+//! to the other. Backpressure comes from the window: nothing is read while there is no room.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::task::{Context, Poll, ready};
+
+use crate::message::{ChunkedDecoder, Event, Limits, chunk_header, last_chunk};
+use crate::stream::Stream;
+use crate::window::{Spares, Window};
+
+/// How much of a body is still to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Length(u64),
+    Chunked,
+    UntilClose,
+    /// All of it was read.
+    Ended,
+}
+
+/// Why a flow stopped before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// The socket it comes from failed.
+    Read,
+    /// The socket it comes from ended in the middle of the body.
+    Truncated,
+    /// The socket it goes to failed.
+    Write,
+    /// The body is not framed as it should be.
+    Malformed(&'static str),
+}
+
+/// See the module. Kept and used again for each request.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub(crate) window: Window,
+    /// Goes out before the content: the head, and the size of a chunk.
+    pub(crate) text: Vec<u8>,
+    text_sent: usize,
+    /// Goes out behind the content: the end of a chunk, the last chunk and the trailers.
+    tail: Vec<u8>,
+    tail_sent: usize,
+    decoder: ChunkedDecoder,
+    source: Source,
+    /// The receiver gets chunks.
+    chunks: bool,
+    /// The receiver takes trailers.
+    trailers: bool,
+    /// Chunks, if any, are ended.
+    closed: bool,
+    /// Bytes read, framing included.
+    pub(crate) read: u64,
+    /// Bytes written, framing included.
+    pub(crate) written: u64,
+    /// Bytes of content taken from the body.
+    pub(crate) content: u64,
+    /// Bytes of content written.
+    pub(crate) delivered: u64,
+}
+
+impl Flow {
+    pub(crate) fn new() -> Self {
+        Self {
+            window: Window::default(),
+            text: Vec::new(),
+            text_sent: 0,
+            tail: Vec::new(),
+            tail_sent: 0,
+            decoder: ChunkedDecoder::new(&Limits::default()),
+            source: Source::Ended,
+            chunks: false,
+            trailers: false,
+            closed: true,
+            read: 0,
+            written: 0,
+            content: 0,
+            delivered: 0,
+        }
+    }
+
+    /// Begins a body: what is raw in the window is its beginning. What goes before it is in `text` already.
+    pub(crate) fn begin(&mut self, source: Source, chunks: bool, trailers: bool, limits: &Limits) {
+        if source == Source::Chunked {
+            self.decoder.reset(limits);
+        }
+        self.source = if source == Source::Length(0) { Source::Ended } else { source };
+        self.chunks = chunks;
+        self.trailers = trailers;
+        self.closed = !chunks;
+    }
+
+    /// Ends the exchange: counters and texts are as new; raw bytes stay.
+    pub(crate) fn reset(&mut self) {
+        self.drop_pending();
+        self.source = Source::Ended;
+        (self.read, self.written, self.content, self.delivered) = (0, 0, 0, 0);
+    }
+
+    /// Gives up what was to be written.
+    pub(crate) fn drop_pending(&mut self) {
+        self.text.clear();
+        self.tail.clear();
+        self.text_sent = 0;
+        self.tail_sent = 0;
+        let pending = self.window.content().len();
+        self.window.sent(pending);
+        self.closed = true;
+    }
+
+    /// Goes back to where `mark` is the content and nothing of it is written; the head has to be put into `text`
+    /// anew, and then [`Flow::frame_again`] called.
+    pub(crate) fn rewind(&mut self, mark: Range<usize>) {
+        self.drop_pending();
+        self.window.recall(mark);
+        self.closed = !self.chunks;
+    }
+
+    /// Puts the framing around what [`Flow::rewind`] made content.
+    pub(crate) fn frame_again(&mut self) {
+        if self.chunks {
+            self.frame(self.window.content().len() as u64);
+        }
+    }
+
+    /// Whether the whole body was read.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.source == Source::Ended
+    }
+
+    /// Whether all is read and all is written.
+    pub(crate) fn is_done(&self) -> bool {
+        self.has_ended() && self.closed && !self.is_pending()
+    }
+
+    /// Whether something waits to be written.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.text.is_empty() || !self.window.content().is_empty() || !self.tail.is_empty()
+    }
+
+    /// Moves bytes until both sockets would block, or all is done.
+    pub(crate) fn poll_pump(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+        spares: &mut Spares,
+    ) -> Poll<Result<(), Stopped>> {
+        loop {
+            self.stage()?;
+            let written = self.poll_write(cx, to).map_err(|_| Stopped::Write)?;
+            if written.is_ready() {
+                if self.is_done() {
+                    return Poll::Ready(Ok(()));
+                }
+                if self.can_stage() {
+                    continue;
+                }
+            }
+            if self.has_ended() {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_fill(cx, from, spares)) {
+                Ok(0) if self.source == Source::UntilClose => self.source = Source::Ended,
+                Ok(0) => return Poll::Ready(Err(Stopped::Truncated)),
+                Ok(_) => {}
+                Err(_) => return Poll::Ready(Err(Stopped::Read)),
+            }
+        }
+    }
+
+    /// Reads and forgets what is left of the body.
+    pub(crate) fn poll_discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        spares: &mut Spares,
+    ) -> Poll<Result<(), Stopped>> {
+        loop {
+            self.discard_buffered()?;
+            if self.has_ended() {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(self.poll_fill(cx, from, spares)) {
+                Ok(0) => return Poll::Ready(Err(Stopped::Truncated)),
+                Ok(_) => {}
+                Err(_) => return Poll::Ready(Err(Stopped::Read)),
+            }
+        }
+    }
+
+    /// Forgets what is there of the body.
+    pub(crate) fn discard_buffered(&mut self) -> Result<(), Stopped> {
+        self.drop_pending();
+        self.chunks = false;
+        while !self.has_ended() && !self.window.raw().is_empty() {
+            self.stage()?;
+            self.drop_pending();
+        }
+        Ok(())
+    }
+
+    /// Takes the next content out of the raw bytes and puts its framing around it, if the last is all written.
+    /// A head that still waits in `text` goes out with it.
+    pub(crate) fn stage(&mut self) -> Result<(), Stopped> {
+        if !self.can_stage() {
+            return Ok(());
+        }
+        match self.source {
+            Source::Length(left) => {
+                let take = self.window.raw().len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                self.window.adopt(0..take, take);
+                let left = left - take as u64;
+                self.source = if left == 0 { Source::Ended } else { Source::Length(left) };
+            }
+            Source::UntilClose => {
+                let all = self.window.raw().len();
+                self.window.adopt(0..all, all);
+            }
+            Source::Chunked => self.decode()?,
+            Source::Ended => {}
+        }
+        let content = self.window.content().len() as u64;
+        self.content += content;
+        if self.chunks {
+            self.frame(content);
+        }
+        Ok(())
+    }
+
+    fn can_stage(&self) -> bool {
+        let free = self.window.content().is_empty() && self.tail.is_empty();
+        let more = if self.has_ended() { !self.closed } else { !self.window.raw().is_empty() };
+        free && more
+    }
+
+    /// All chunks that are there become one.
+    fn decode(&mut self) -> Result<(), Stopped> {
+        loop {
+            let step =
+                self.decoder.decode(self.window.raw()).map_err(|error| Stopped::Malformed(error.reason))?;
+            match step.event {
+                Event::Data(range) => self.window.adopt(range, step.consumed),
+                Event::More => {
+                    self.window.skip(step.consumed);
+                    return Ok(());
+                }
+                Event::End => {
+                    self.window.skip(step.consumed);
+                    self.source = Source::Ended;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, content: u64) {
+        if content > 0 {
+            self.text.extend_from_slice(chunk_header(content).as_ref());
+            self.tail.extend_from_slice(b"\r\n");
+        }
+        if self.has_ended() && !self.closed {
+            self.closed = true;
+            let trailers = if self.trailers { self.decoder.trailers() } else { b"" };
+            last_chunk(&mut self.tail, trailers);
+        }
+    }
+
+    /// Reads once. Pending also where there is no room.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        spares: &mut Spares,
+    ) -> Poll<io::Result<usize>> {
+        // One read used up all the room, and the receiver took all of it: the body is a long one.
+        if self.window.is_full() && self.window.content().is_empty() && self.is_long() {
+            self.window.grow(spares);
+        }
+        let room = self.window.room(spares);
+        if room.is_empty() {
+            return Poll::Pending;
+        }
+        let count = ready!(from.poll_read(cx, room))?;
+        self.window.filled(count);
+        self.read += count as u64;
+        Poll::Ready(Ok(count))
+    }
+
+    fn is_long(&self) -> bool {
+        match self.source {
+            Source::Length(left) => left > self.window.raw().len() as u64,
+            Source::Chunked | Source::UntilClose => true,
+            Source::Ended => false,
+        }
+    }
+
+    /// Writes all that is pending, together as far as the socket takes it.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
+        while self.is_pending() {
+            let parts = [&self.text[self.text_sent..], self.window.content(), &self.tail[self.tail_sent..]];
+            let mut slices = [IoSlice::new(&[]), IoSlice::new(&[]), IoSlice::new(&[])];
+            let mut count = 0;
+            for part in parts.into_iter().filter(|part| !part.is_empty()) {
+                slices[count] = IoSlice::new(part);
+                count += 1;
+            }
+            let written = ready!(to.poll_write(cx, &slices[..count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, written: usize) {
+        self.written += written as u64;
+        let mut rest = written;
+        let text = rest.min(self.text.len() - self.text_sent);
+        self.text_sent += text;
+        rest -= text;
+        let content = rest.min(self.window.content().len());
+        self.window.sent(content);
+        self.delivered += content as u64;
+        rest -= content;
+        self.tail_sent += rest;
+        if self.text_sent == self.text.len() {
+            self.text.clear();
+            self.text_sent = 0;
+        }
+        if self.tail_sent == self.tail.len() {
+            self.tail.clear();
+            self.tail_sent = 0;
+        }
+    }
+}

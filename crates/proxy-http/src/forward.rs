@@ -1,0 +1,300 @@
+//! Forwarding one request: a connection to an endpoint, then the exchange over it, once more on a fresh one if an
+//! idle connection turned out to be dead, and at the end the account of it all.
+
+mod ending;
+mod exchange;
+mod response;
+
+use std::ops::Range;
+
+use proxy_abi as abi;
+use proxy_abi::Outcome;
+use proxy_core::cluster::{Cluster, Endpoint};
+use proxy_core::conf;
+use proxy_core::generation::Generation;
+use proxy_core::path;
+use proxy_core::routing::{Route, Routed};
+use proxy_core::trylist::Trylist;
+use tracing::info;
+
+use crate::answer::{Answer, Form};
+use crate::connection::{After, Client};
+use crate::executor::Local;
+use crate::flow::Flow;
+use crate::message::{
+    EndpointConnection, Forwarded, Limits, Method, Request, RequestRewrite, ResponseHead, Via, write_request,
+};
+use crate::timer::Timer;
+use crate::tunnel;
+use crate::upstream::{self, Dial, Unconnected, Upstream};
+use ending::{Ending, Fault};
+use exchange::Exchange;
+
+/// A request that is to be forwarded, and what is known about it.
+pub(crate) struct Job<'g> {
+    pub(crate) local: &'g Local,
+    pub(crate) generation: &'g Generation,
+    pub(crate) routed: Routed<'g>,
+    pub(crate) route: &'g Route,
+    pub(crate) request: Request<'g>,
+    /// The same, for modules.
+    pub(crate) view: &'g abi::Request<'g>,
+    /// The client's address as text.
+    pub(crate) peer: &'g str,
+    pub(crate) id: u64,
+}
+
+/// The moving parts.
+pub(crate) struct Sides<'a> {
+    pub(crate) client: &'a mut Client,
+    pub(crate) timer: &'a mut Timer,
+    /// From the client; the body was begun.
+    pub(crate) up: &'a mut Flow,
+    /// To the client.
+    pub(crate) down: &'a mut Flow,
+    pub(crate) response: &'a mut ResponseHead,
+    pub(crate) limits: &'a Limits,
+}
+
+/// How a request went.
+#[derive(Debug)]
+pub(crate) struct Report<'g> {
+    /// The status that the client got, or 499.
+    pub(crate) status: u16,
+    pub(crate) after: After,
+    pub(crate) endpoint: Option<&'g Endpoint>,
+    pub(crate) cluster: Option<&'g Cluster>,
+    pub(crate) tries: u32,
+    pub(crate) upstream_status: u16,
+    pub(crate) client_aborted: bool,
+}
+
+impl Report<'_> {
+    /// Of an answer that nobody was asked for.
+    pub(crate) const fn of(status: u16, after: After) -> Self {
+        let (endpoint, cluster) = (None, None);
+        Self { status, after, endpoint, cluster, tries: 0, upstream_status: 0, client_aborted: false }
+    }
+}
+
+/// What nginx's users know as "client closed request"; never sent.
+const CLIENT_GONE: u16 = 499;
+
+/// Forwards a request and answers it in any case.
+pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<'g> {
+    let (settings, local) = (job.routed.settings, job.local);
+    let mut dial = sides.dial(job);
+    let created =
+        upstream::create_connection(&mut dial, job.generation, job.route, settings, job.view, local).await;
+    let (mut trylist, first) = created;
+    let mut upstream = match first {
+        Ok(upstream) => upstream,
+        Err(why) => return unconnected(job, sides, &trylist, why).await,
+    };
+    loop {
+        let endpoint = upstream.connection.endpoint;
+        if sides.down.read == 0 {
+            write_head(job, sides.up, endpoint);
+        }
+        // Staged with the head, so that both leave in one call.
+        if let Err(stopped) = sides.up.stage() {
+            let ending = Ending::Refuse(Fault::bad_body(stopped));
+            return report(job, sides, &mut trylist, endpoint, ending, &exchange::Figures::default()).await;
+        }
+        let body = sides.up.has_ended().then(|| sides.up.window.mark());
+        let mut exchange = Exchange::new(job, sides, &mut trylist, upstream);
+        let ending = exchange.run().await;
+        let figures = exchange.figures();
+        let ending = match ending {
+            Ending::Stale(fault) => match repeat(job, sides, &mut trylist, endpoint, body, fault).await {
+                Ok(fresh) => {
+                    upstream = fresh;
+                    continue;
+                }
+                Err(ending) => ending,
+            },
+            Ending::Switched(connection) => {
+                let timeout = settings.timeout;
+                tunnel::run(local, timeout, sides, connection).await;
+                Ending::Tunnelled
+            }
+            ending => ending,
+        };
+        return report(job, sides, &mut trylist, endpoint, ending, &figures).await;
+    }
+}
+
+/// A reused connection died before a byte of the response came: the request goes once more, to the same endpoint
+/// over a fresh connection, if nothing of it was written, or if it is idempotent and all of it is still here.
+async fn repeat<'g>(
+    job: &Job<'g>,
+    sides: &mut Sides<'_>,
+    trylist: &mut Trylist<'g>,
+    endpoint: &'g Endpoint,
+    body: Option<Range<usize>>,
+    fault: Fault,
+) -> Result<Upstream<'g>, Ending<'g>> {
+    let untouched = sides.up.written == 0;
+    let mark = match body {
+        _ if untouched => sides.up.window.mark(),
+        Some(body) if job.request.method().is_idempotent() => body,
+        _ => return Err(Ending::Refuse(fault)),
+    };
+    info!(
+        event = "reuse_stale",
+        endpoint = %endpoint.addr,
+        req = job.id,
+        "an idle connection to {} was dead; trying a fresh one",
+        endpoint.addr
+    );
+    let mut dial = sides.dial(job);
+    let fresh = match upstream::connect_to(&mut dial, trylist, endpoint).await {
+        Ok(Err(())) if untouched => upstream::next_connection(&mut dial, trylist).await,
+        Ok(Err(())) => return Err(Ending::Refuse(fault)),
+        Ok(Ok(upstream)) => Ok(upstream),
+        Err(why) => Err(why),
+    };
+    let upstream = fresh.map_err(|why| match why {
+        Unconnected::ClientGone => Ending::ClientGone,
+        Unconnected::AllFailed => Ending::Refuse(Fault::NO_ENDPOINT),
+    })?;
+    sides.up.rewind(mark);
+    sides.up.written = 0;
+    write_head(job, sides.up, upstream.connection.endpoint);
+    sides.up.frame_again();
+    Ok(upstream)
+}
+
+async fn unconnected<'g>(
+    job: &Job<'g>,
+    sides: &mut Sides<'_>,
+    trylist: &Trylist<'g>,
+    why: Unconnected,
+) -> Report<'g> {
+    let report =
+        Report { cluster: Some(trylist.cluster()), tries: trylist.attempts(), ..Report::of(0, After::Reset) };
+    match why {
+        Unconnected::ClientGone => {
+            client_gone(job, None);
+            Report { status: CLIENT_GONE, client_aborted: true, ..report }
+        }
+        Unconnected::AllFailed => {
+            let fault = Fault::NO_ENDPOINT;
+            let (after, taken) = answer(job, sides, fault.status, fault.detail).await;
+            Report { status: fault.status, after, client_aborted: !taken, ..report }
+        }
+    }
+}
+
+/// Tells everybody how it ended, and the client if it has heard nothing yet.
+async fn report<'g>(
+    job: &Job<'g>,
+    sides: &mut Sides<'_>,
+    trylist: &mut Trylist<'g>,
+    endpoint: &'g Endpoint,
+    ending: Ending<'g>,
+    figures: &exchange::Figures,
+) -> Report<'g> {
+    ending.log(endpoint, trylist, job.id);
+    let mut outcome = Outcome::of(ending.result());
+    outcome.http_status = u32::from(figures.status);
+    outcome.connect_us = figures.connect / 1000;
+    outcome.ttfb_us = figures.first_byte / 1000;
+    outcome.total_us = job.local.clock.now().saturating_sub(figures.began) / 1000;
+    outcome.sent = sides.up.written;
+    outcome.received = sides.down.read;
+    // Does nothing where the endpoint was done with before the client was.
+    trylist.finish(outcome);
+    let report = Report {
+        status: figures.status,
+        after: After::Reset,
+        endpoint: Some(endpoint),
+        cluster: Some(trylist.cluster()),
+        tries: trylist.attempts(),
+        upstream_status: figures.status,
+        client_aborted: false,
+    };
+    match ending {
+        Ending::Complete { close: false } => Report { after: After::Keep, ..report },
+        Ending::Complete { close: true } | Ending::Tunnelled => Report { after: After::Close, ..report },
+        Ending::Refuse(fault) | Ending::Stale(fault) => {
+            let (after, taken) = answer(job, sides, fault.status, fault.detail).await;
+            Report { status: fault.status, after, client_aborted: !taken, ..report }
+        }
+        Ending::Cut(_) | Ending::Switched(_) => report,
+        Ending::ClientGone => {
+            let status = if sides.down.written == 0 { CLIENT_GONE } else { figures.status };
+            Report { status, client_aborted: true, ..report }
+        }
+    }
+}
+
+/// Answers in the endpoint's place; and whether the client took it.
+async fn answer(job: &Job<'_>, sides: &mut Sides<'_>, status: u16, detail: &'static str) -> (After, bool) {
+    let whole = sides.up.discard_buffered().is_ok() && sides.up.has_ended();
+    let close = !whole
+        || status == 400
+        || !job.request.keep_alive()
+        || sides.client.closed
+        || job.local.is_draining();
+    let form = Form { head: job.request.method() == Method::Head, client: job.request.version(), close };
+    let answer = Answer { status, detail };
+    match answer.send(form, job.local, sides.client, sides.timer, sides.down).await {
+        false => (After::Reset, false),
+        true if close => (After::Close, true),
+        true => (After::Keep, true),
+    }
+}
+
+fn client_gone(job: &Job<'_>, endpoint: Option<&Endpoint>) {
+    let endpoint = endpoint.map_or("-", |endpoint| &endpoint.addr);
+    info!(event = "client_abort", endpoint, req = job.id, "the client went away before it was answered");
+}
+
+impl Sides<'_> {
+    fn dial<'a>(&'a mut self, job: &Job<'a>) -> Dial<'a> {
+        Dial {
+            local: job.local,
+            timer: self.timer,
+            client: self.client,
+            up: self.up,
+            timeout: job.routed.settings.connect_timeout,
+            thorough: !job.request.method().is_idempotent(),
+            request: job.id,
+        }
+    }
+}
+
+/// Puts the request's head, as this endpoint gets it, where it goes out first.
+fn write_head(job: &Job<'_>, up: &mut Flow, endpoint: &Endpoint) {
+    let (request, settings) = (&job.request, job.routed.settings);
+    let replaced = job.route.replace.as_ref();
+    let rewrite = RequestRewrite {
+        host: endpoint.authority.as_bytes(),
+        preserve_host: settings.preserve_host,
+        path: replaced.map(|new| [&new[..], path::rest_after(request.path(), job.route.prefix.len())]),
+        body: request.body(),
+        forwarded: settings.add_headers.then_some(Forwarded { client: job.peer.as_bytes(), proto: b"http" }),
+        trusted: false,
+        via: via(&job.routed),
+        expect_continue: request.expect_continue(),
+        connection: if request.wants_websocket() {
+            EndpointConnection::Upgrade
+        } else if request.body_is_unusual() {
+            EndpointConnection::Close
+        } else {
+            EndpointConnection::Keep
+        },
+    };
+    write_request(&mut up.text, request, &rewrite);
+}
+
+fn via<'g>(routed: &Routed<'g>) -> Via<'g> {
+    let name = routed.server.name().unwrap_or("proxyd").as_bytes();
+    match routed.settings.via {
+        conf::Via::Off => Via::Off,
+        conf::Via::On => Via::On(name),
+        conf::Via::Full => Via::Full(name),
+        conf::Via::Block => Via::Block,
+    }
+}

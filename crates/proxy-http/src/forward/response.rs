@@ -1,0 +1,158 @@
+//! Heads of responses: interim ones passed on, the final one shown to the hooks and written anew.
+
+use proxy_abi::{FieldAccess, Fields, ResponseIn, Unit};
+use proxy_core::cluster::Endpoint;
+use proxy_core::routing::ReverseRule;
+
+use super::ending::{Ending, Fault};
+use super::exchange::{Exchange, Stage};
+use super::{Job, via};
+use crate::flow::Source;
+use crate::message::{
+    Asked, Method, Parsed, Response, ResponseBody, ResponseRewrite, Reverse, ReversePair, Version,
+    write_interim, write_response,
+};
+
+/// Interim responses to one request that are borne.
+const MOST_INTERIM: u32 = 16;
+
+/// A response's fields as modules reach them.
+struct ResponseFields<'b>(Response<'b>);
+
+impl FieldAccess for ResponseFields<'_> {
+    fn field(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        self.0.fields().nth(index)
+    }
+}
+
+impl<'g> Exchange<'_, '_, 'g> {
+    /// Takes one head from the raw bytes, if a whole one is there, and says what comes next.
+    pub(super) fn take_head(&mut self) -> Result<Option<Stage>, Ending<'g>> {
+        let request = &self.job.request;
+        let asked = Asked { head: request.method() == Method::Head, websocket: request.wants_websocket() };
+        let raw = self.sides.down.window.raw();
+        let len = match self.sides.response.parse(raw, self.sides.limits, asked) {
+            Ok(Parsed::Complete(len)) => len,
+            Ok(Parsed::Partial) => return Ok(None),
+            Err(bad) if is_limit(bad.reason) => {
+                return Err(Ending::Refuse(Fault { reason: bad.reason, ..Fault::HEAD_LIMIT }));
+            }
+            Err(bad) => return Err(Ending::Refuse(Fault::bad_response(bad.reason))),
+        };
+        if self.sides.response.view(raw).is_interim() {
+            self.interim()?;
+            self.sides.down.window.skip(len);
+            return Ok(Some(Stage::Head));
+        }
+        let (source, chunks) = self.final_head();
+        let down = &mut *self.sides.down;
+        down.window.skip(len);
+        down.begin(source, chunks, self.job.request.te_trailers(), self.sides.limits);
+        self.stage = Stage::Body;
+        Ok(Some(Stage::Body))
+    }
+
+    fn interim(&mut self) -> Result<(), Ending<'g>> {
+        self.interim += 1;
+        if self.interim > MOST_INTERIM {
+            return Err(Ending::Refuse(Fault::INTERIM_LIMIT));
+        }
+        let request = &self.job.request;
+        let down = &mut *self.sides.down;
+        let response = self.sides.response.view(down.window.raw());
+        let wanted = response.status() != 100 || request.expect_continue();
+        if wanted && request.version() == Version::Http11 {
+            write_interim(&mut down.text, &response);
+        }
+        Ok(())
+    }
+
+    /// Shows the head to whoever wants to see it, and writes the client's; gives how the body is read, and whether
+    /// the client gets it in chunks.
+    fn final_head(&mut self) -> (Source, bool) {
+        let endpoint = self.endpoint();
+        let (job, down) = (self.job, &mut *self.sides.down);
+        let response = self.sides.response.view(down.window.raw());
+        self.figures.status = response.status();
+        self.reusable = response.keep_alive();
+        let fields = ResponseFields(response);
+        self.trylist.response_head(response.status(), job.view, Fields::new(&fields));
+        if let Some(endpoint) = endpoint {
+            run_hook(job, endpoint, response.status(), Fields::new(&fields));
+        }
+        self.close = !job.request.keep_alive()
+            || !self.sides.up.has_ended()
+            || self.sides.client.closed
+            || job.local.is_draining();
+        let mut few = [ReversePair { internal: b"", public: b"" }; FEW];
+        let mut many = Vec::new();
+        let pairs = pairs(job.routed.reverse, &mut few, &mut many);
+        let host =
+            job.request.host().unwrap_or_else(|| job.routed.server.name().unwrap_or_default().as_bytes());
+        let reverse = Reverse { pairs, scheme: b"http", host };
+        let rewrite = ResponseRewrite {
+            client: job.request.version(),
+            close: self.close,
+            via: via(&job.routed),
+            reverse: (!pairs.is_empty() && !host.is_empty()).then_some(reverse),
+            date: &job.local.date(),
+        };
+        let framing = write_response(&mut down.text, &response, &rewrite);
+        self.close |= framing == ResponseBody::UntilClose;
+        (source(response.body()), framing == ResponseBody::Chunked)
+    }
+}
+
+const fn source(body: ResponseBody) -> Source {
+    match body {
+        ResponseBody::None => Source::Ended,
+        ResponseBody::Length(length) => Source::Length(length),
+        ResponseBody::Chunked => Source::Chunked,
+        ResponseBody::UntilClose => Source::UntilClose,
+    }
+}
+
+/// Whether a head is refused for its size; only the name of the event depends on it.
+fn is_limit(reason: &str) -> bool {
+    reason.ends_with("too long") || reason == "too many fields"
+}
+
+fn run_hook(job: &Job<'_>, endpoint: &Endpoint, status: u16, fields: Fields<'_>) {
+    let chain = &job.generation.hooks().response_head;
+    if chain.is_empty() {
+        return;
+    }
+    let input = ResponseIn {
+        size: size_of::<ResponseIn<'_>>() as u32,
+        status: u32::from(status),
+        index: endpoint.index,
+        reserved: 0,
+        id: endpoint.id,
+        request: job.view,
+        fields,
+    };
+    // A VOID hook has nothing to say.
+    let _ = chain.run(&job.local.caller, job.id, &input, Unit::default());
+}
+
+/// Rules that need no memory of their own.
+const FEW: usize = 16;
+
+fn pairs<'p, 'g: 'p>(
+    rules: &'g [ReverseRule],
+    few: &'p mut [ReversePair<'g>; FEW],
+    many: &'p mut Vec<ReversePair<'g>>,
+) -> &'p [ReversePair<'g>] {
+    let pair = |rule: &'g ReverseRule| ReversePair {
+        internal: rule.internal.as_bytes(),
+        public: rule.public.as_bytes(),
+    };
+    if rules.len() > FEW {
+        many.extend(rules.iter().map(pair));
+        return many;
+    }
+    for (place, rule) in few.iter_mut().zip(rules) {
+        *place = pair(rule);
+    }
+    &few[..rules.len()]
+}

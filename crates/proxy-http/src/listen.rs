@@ -1,0 +1,29 @@
+//! Listening sockets: one for each address, duplicated into every executor.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that may wait for an executor; the system caps it at its own limit.
+const BACKLOG: i32 = 4096;
+
+/// Binds `addr` and listens, ready for [`Seat::listeners`](crate::executor::Seat::listeners).
+///
+/// What accepted sockets inherit is set here, once, instead of on each of them.
+///
+/// # Errors
+/// Those of the system.
+pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        // `[::]:80` beside `0.0.0.0:80` has to be possible.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,146 @@
+//! The narrow seam around a socket: everything above reads, writes and waits through it, so that another reactor,
+//! or TLS, can take its place.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A connected TCP socket.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    state: State,
+}
+
+/// An accepted socket is registered with the reactor only when it would block: a client that sends its request
+/// at once and closes after the answer costs two system calls less.
+#[derive(Debug)]
+enum State {
+    Fresh(std::net::TcpStream),
+    Registered(TcpStream),
+    /// Registering failed; nothing can be done with it.
+    Lost,
+}
+
+impl Stream {
+    /// A socket just accepted, non-blocking.
+    pub(crate) const fn accepted(socket: std::net::TcpStream) -> Self {
+        Self { state: State::Fresh(socket) }
+    }
+
+    /// A socket that the reactor connected.
+    pub(crate) const fn connected(socket: TcpStream) -> Self {
+        Self { state: State::Registered(socket) }
+    }
+
+    /// Reads into `space`, which is not empty. `Ok(0)` is the end.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+        if let State::Fresh(socket) = &mut self.state {
+            match retry(|| socket.read(space)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+        let socket = self.registered()?;
+        let mut buffer = ReadBuf::new(space);
+        ready!(Pin::new(socket).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// As [`Stream::poll_read`], where nothing is expected: asks the reactor before the socket.
+    pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.registered()?;
+        self.poll_read(cx, space)
+    }
+
+    /// Writes some of `parts`, which are not all empty, in one call.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let State::Fresh(socket) = &mut self.state {
+            match retry(|| socket.write_vectored(parts)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+        let socket = Pin::new(self.registered()?);
+        match parts {
+            // Notices a full socket buffer without another call, which the vectored one does not.
+            [part] => socket.poll_write(cx, part),
+            parts => socket.poll_write_vectored(cx, parts),
+        }
+    }
+
+    /// Ready when reading would not block.
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.registered()?.poll_read_ready(cx)
+    }
+
+    /// Whether nothing has come and nothing has ended, as far as the reactor has heard: costs no system call.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let State::Registered(socket) = &self.state else { return false };
+        let mut byte = [0];
+        matches!(socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// The same, as the system knows it at this instant.
+    pub(crate) fn is_quiet_now(&self) -> bool {
+        let State::Registered(socket) = &self.state else { return false };
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = SockRef::from(socket).peek(&mut byte);
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(crate) fn close_write(&self) {
+        // It may be gone already.
+        let _ = self.socket().map(|socket| socket.shutdown(Shutdown::Write));
+    }
+
+    /// Makes closing a reset: the peer must not take what it has for the whole.
+    pub(crate) fn reset_on_close(&self) {
+        let _ = self.socket().map(|socket| socket.set_linger(Some(Duration::ZERO)));
+    }
+
+    /// The address on our side.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket().and_then(|socket| socket.local_addr().ok()).and_then(|addr| addr.as_socket())
+    }
+
+    fn socket(&self) -> Option<SockRef<'_>> {
+        match &self.state {
+            State::Fresh(socket) => Some(SockRef::from(socket)),
+            State::Registered(socket) => Some(SockRef::from(socket)),
+            State::Lost => None,
+        }
+    }
+
+    fn registered(&mut self) -> io::Result<&mut TcpStream> {
+        if !matches!(self.state, State::Registered(_))
+            && let State::Fresh(socket) = std::mem::replace(&mut self.state, State::Lost)
+        {
+            self.state = State::Registered(TcpStream::from_std(socket)?);
+        }
+        match &mut self.state {
+            State::Registered(socket) => Ok(socket),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}

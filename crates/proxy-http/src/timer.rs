@@ -1,0 +1,54 @@
+//! The one timer of a connection. Deadlines move with every request; the runtime's timer does not: it fires when
+//! it was once set to, and is set again only if there is still something to wait for.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::time::Sleep;
+
+use crate::clock::Clock;
+
+#[derive(Debug)]
+pub(crate) struct Timer {
+    clock: Arc<Clock>,
+    sleep: Pin<Box<Sleep>>,
+    /// When `sleep` fires.
+    armed: u64,
+    deadline: u64,
+}
+
+impl Timer {
+    /// A timer without a deadline yet; `first` is when one is likely to be.
+    pub(crate) fn new(clock: Arc<Clock>, first: u64) -> Self {
+        let sleep = Box::pin(tokio::time::sleep_until(clock.instant(first)));
+        Self { clock, sleep, armed: first, deadline: u64::MAX }
+    }
+
+    /// From now on, `deadline` counts and no earlier one does.
+    pub(crate) fn set(&mut self, deadline: u64) {
+        self.deadline = deadline;
+        if deadline < self.armed {
+            self.arm();
+        }
+    }
+
+    /// Ready once the deadline has passed.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            if self.deadline <= self.clock.exact() {
+                return Poll::Ready(());
+            }
+            self.arm();
+        }
+        Poll::Pending
+    }
+
+    fn arm(&mut self) {
+        // Not for ever: a deadline of `u64::MAX` is none.
+        const FARTHEST: u64 = 3_600_000_000_000;
+        self.armed = self.deadline.min(self.clock.now() + FARTHEST);
+        let at = self.clock.instant(self.armed);
+        self.sleep.as_mut().reset(at);
+    }
+}

@@ -1,0 +1,150 @@
+//! Connecting to one endpoint within its time, while the client is watched.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::slice;
+use std::task::Poll;
+use std::time::Duration;
+
+use proxy_abi::FailureKind;
+use proxy_core::cluster::Endpoint;
+use proxy_core::origin::Host;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::clock::nanoseconds;
+use crate::connection::Client;
+use crate::executor::Local;
+use crate::flow::Flow;
+use crate::names::Addresses;
+use crate::stream::Stream;
+use crate::timer::Timer;
+
+/// What connecting needs.
+pub(crate) struct Dial<'a> {
+    pub(crate) local: &'a Local,
+    pub(crate) timer: &'a mut Timer,
+    pub(crate) client: &'a mut Client,
+    /// Takes what the client sends meanwhile.
+    pub(crate) up: &'a mut Flow,
+    /// For all addresses of an endpoint together (ProxyConnectTimeout).
+    pub(crate) timeout: Duration,
+    /// The request may run only once: idle connections are looked at twice.
+    pub(crate) thorough: bool,
+    /// The request's number.
+    pub(crate) request: u64,
+}
+
+/// Why there is no connection.
+pub(super) enum Failed {
+    ClientGone,
+    Endpoint { kind: FailureKind, os_error: i32, text: String },
+}
+
+/// Why something was not waited for.
+enum Interrupted {
+    Timeout,
+    ClientGone,
+}
+
+impl Dial<'_> {
+    /// The endpoint's idle connection that was used last.
+    pub(super) fn idle_connection(&self, endpoint: &Endpoint) -> Option<Stream> {
+        self.local.pool.borrow_mut().take(endpoint, self.local.clock.now(), self.thorough)
+    }
+
+    /// Resolves and connects: all addresses in their order, each with an equal share of the time that is left.
+    pub(super) async fn connect(&mut self, endpoint: &Endpoint) -> Result<Stream, Failed> {
+        let deadline = self.local.clock.exact() + nanoseconds(self.timeout);
+        self.timer.set(deadline);
+        let resolved: Addresses;
+        let addresses = match &endpoint.origin.host {
+            Host::Ip(address) => slice::from_ref(address),
+            Host::Name(name) => {
+                resolved = self.resolve(name).await?;
+                &resolved
+            }
+        };
+        let mut failed = None;
+        for (place, address) in addresses.iter().enumerate() {
+            let now = self.local.clock.now();
+            let share = deadline.saturating_sub(now) / (addresses.len() - place) as u64;
+            self.timer.set(now + share);
+            match self.connect_address(*address, endpoint.origin.port).await {
+                Ok(stream) => return Ok(stream),
+                Err(Failed::ClientGone) => return Err(Failed::ClientGone),
+                Err(endpoint) => failed = Some(endpoint),
+            }
+        }
+        Err(failed.unwrap_or_else(|| unresolved("it has no address")))
+    }
+
+    async fn resolve(&mut self, name: &str) -> Result<Addresses, Failed> {
+        let names = self.local.shared.names.clone();
+        match self.guard(names.resolve(name)).await {
+            Ok(Ok(addresses)) => Ok(addresses),
+            Ok(Err(error)) => Err(unresolved(&format!("{name} cannot be resolved: {error}"))),
+            Err(Interrupted::Timeout) => Err(unresolved(&format!("{name} was not resolved in time"))),
+            Err(Interrupted::ClientGone) => Err(Failed::ClientGone),
+        }
+    }
+
+    async fn connect_address(&mut self, address: IpAddr, port: u16) -> Result<Stream, Failed> {
+        let address = SocketAddr::new(address, port);
+        match self.guard(connect_socket(address)).await {
+            Ok(Ok(socket)) => Ok(Stream::connected(socket)),
+            Ok(Err(error)) => Err(Failed::Endpoint {
+                kind: kind_of(&error),
+                os_error: error.raw_os_error().unwrap_or_default(),
+                text: format!("{address}: {error}"),
+            }),
+            Err(Interrupted::Timeout) => Err(Failed::Endpoint {
+                kind: FailureKind::TIMEOUT,
+                os_error: 0,
+                text: format!("{address}: no answer within ProxyConnectTimeout"),
+            }),
+            Err(Interrupted::ClientGone) => Err(Failed::ClientGone),
+        }
+    }
+
+    /// Waits for `future` as long as the timer allows and the client is there.
+    async fn guard<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Interrupted> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = future.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
+            }
+            if self.client.poll_gone(cx, self.up, self.local).is_ready() {
+                return Poll::Ready(Err(Interrupted::ClientGone));
+            }
+            self.timer.poll(cx).map(|()| Err(Interrupted::Timeout))
+        })
+        .await
+    }
+}
+
+async fn connect_socket(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_nodelay(true)?;
+    socket.connect(address).await
+}
+
+fn unresolved(text: &str) -> Failed {
+    Failed::Endpoint { kind: FailureKind::RESOLVE, os_error: 0, text: text.to_owned() }
+}
+
+fn kind_of(error: &io::Error) -> FailureKind {
+    use io::ErrorKind;
+    match error.kind() {
+        ErrorKind::ConnectionRefused => FailureKind::REFUSED,
+        ErrorKind::TimedOut => FailureKind::TIMEOUT,
+        ErrorKind::AddrNotAvailable => FailureKind::NO_LOCAL_PORT,
+        ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NetworkDown
+        | ErrorKind::InvalidInput
+        | ErrorKind::PermissionDenied => FailureKind::UNREACHABLE,
+        _ => FailureKind::OTHER,
+    }
+}
