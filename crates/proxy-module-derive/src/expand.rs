@@ -84,3 +84,6 @@ fn read(field: &Field, directive: &Directive) -> TokenStream {
     };
     quote!(#ident: #value)
 }
+
+#[cfg(test)]
+mod tests;

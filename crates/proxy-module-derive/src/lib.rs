@@ -10,7 +10,7 @@ use syn::{DeriveInput, parse_macro_input};
 
 /// Makes a struct of named fields the directives of a module: one field, one directive.
 ///
-/// ```ignore
+/// ```text
 /// #[derive(Directives)]
 /// struct Config {
 ///     /// MaxWalk NUMBER: offers no more than that many endpoints.
