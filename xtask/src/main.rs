@@ -1,2 +1,114 @@
-//! xtask
-fn main() {}
+//! What is done with this repository beyond what cargo does: `cargo xtask VERB`.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool at a terminal")]
+
+mod cargo;
+mod ci;
+mod dist;
+mod modules;
+mod suite;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::Profile;
+
+const USAGE: &str = "\
+Usage: cargo xtask VERB
+
+  demo [--keep]                   build a tree and show a failover in it
+  test [--long]                   all tests; end to end with the balancer loaded, then compiled in
+  ci [--lints]                    fmt, tidy, clippy, docs, tests; warnings are errors. --lints leaves out the tests
+  modules [--release] [--out DIR] build the modules as files
+  dist [--release] [--out DIR]    a tree that works wherever it is moved: DIR/bin/proxyd -d DIR
+  tidy                            what neither compiler nor clippy checks
+
+It works on Linux with glibc, with the Rust toolchain and a C compiler.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) {
+        bail!("modules are loaded as Linux with glibc does it: build there");
+    }
+    let Some((verb, rest)) = args.split_first() else { bail!("no verb\n\n{USAGE}") };
+    let mut options = Options::parse(rest)?;
+    match verb.as_str() {
+        "demo" => dist::demo(options.flag("--keep")?),
+        "test" => suite::test(options.flag("--long")?),
+        "ci" => ci::check(!options.flag("--lints")?),
+        "modules" => {
+            let (profile, out) = (options.profile("dist")?, options.out()?);
+            modules::build(profile, &out.map_or_else(|| Ok(cargo::target()?.join("modules")), Ok)?)
+        }
+        "dist" => {
+            let (profile, out) = (options.profile("dist")?, options.out()?);
+            dist::dist(profile, &out.map_or_else(|| Ok(cargo::target()?.join("tree")), Ok)?)
+        }
+        "tidy" => options.none().and_then(|()| tidy::run()),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("there is no verb {verb}\n\n{USAGE}"),
+    }
+}
+
+/// The words after the verb.
+struct Options {
+    words: Vec<String>,
+    out: Option<PathBuf>,
+}
+
+impl Options {
+    fn parse(words: &[String]) -> Result<Self> {
+        let mut options = Self { words: Vec::new(), out: None };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--out" => options.out = Some(words.next().context("--out wants a directory")?.into()),
+                _ => options.words.push(word.clone()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn profile(&mut self, release: &'static str) -> Result<Profile> {
+        let is_release = self.words.iter().any(|word| word == "--release");
+        self.words.retain(|word| word != "--release");
+        Ok(if is_release { Profile(release) } else { Profile::DEV })
+    }
+
+    fn out(&mut self) -> Result<Option<PathBuf>> {
+        let out = self.out.take().map(std::path::absolute).transpose()?;
+        self.none()?;
+        Ok(out)
+    }
+
+    fn flag(&mut self, name: &str) -> Result<bool> {
+        let is_given = self.words.iter().any(|word| word == name);
+        self.words.retain(|word| word != name);
+        self.none()?;
+        Ok(is_given)
+    }
+
+    fn none(&self) -> Result<()> {
+        match self.words.first().cloned().or_else(|| self.out.as_ref().map(|_| "--out".to_owned())) {
+            None => Ok(()),
+            Some(word) => bail!("{word} means nothing here\n\n{USAGE}"),
+        }
+    }
+}
