@@ -1,0 +1,122 @@
+//! What signals do to a server that has requests in hand.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::origin::{Origin, Then, ok};
+use crate::support::server::Server;
+use crate::support::wait::until_true;
+
+/// An origin that answers when it is told to.
+fn slow() -> (Origin, Sender<()>) {
+    let (tell, told) = mpsc::channel();
+    let told = Mutex::new(told);
+    let origin = Origin::answering(move |_, stream| {
+        let _ = told.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        stream.write_all(&ok(b"at last"))?;
+        Ok(Then::Keep)
+    });
+    (origin, tell)
+}
+
+fn refuses(server: &Server) -> bool {
+    TcpStream::connect_timeout(&server.addr(), Duration::from_secs(1)).is_err()
+}
+
+#[test]
+fn term_waits_for_a_request_in_hand_and_exits_0() {
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+        let (origin, tell) = slow();
+        let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
+        let mut client = server.client();
+        client.send_get("/");
+        origin.wait_for_requests(1);
+        server.signal(signal);
+        until_true("the port to be closed", || refuses(&server));
+        assert!(server.is_running(), "{signal:?}: a request is in hand");
+        tell.send(()).unwrap();
+        let response = client.response();
+        assert_eq!((response.text().as_str(), response.complete), ("at last", true), "{signal:?}");
+        assert!(client.is_closed(), "{signal:?}: the connection has served its last request");
+        assert_eq!(server.wait().code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn term_ends_idle_connections_at_once() {
+    let origin = Origin::named("ok");
+    let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
+    let mut client = server.client();
+    client.send_get("/");
+    assert_eq!(client.response().text(), "ok");
+    server.signal(Signal::TERM);
+    assert!(client.is_closed());
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn the_second_term_cuts_and_exits_3() {
+    let (origin, _tell) = slow();
+    let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
+    let mut client = server.client();
+    client.send_get("/");
+    origin.wait_for_requests(1);
+    server.signal(Signal::TERM);
+    server.wait_for_log("TERM: stopping, requests have");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(3));
+    assert!(client.try_response(false).is_err_and(|error| error.kind() != std::io::ErrorKind::TimedOut));
+}
+
+#[test]
+fn requests_that_do_not_end_are_cut_after_the_graceful_shutdown_timeout() {
+    let (origin, _tell) = slow();
+    let mut server =
+        Server::conf(&format!("GracefulShutdownTimeout 1\nProxyTimeout 60\nProxyPass / {}/\n", origin.url()));
+    let mut client = server.client();
+    client.send_get("/");
+    origin.wait_for_requests(1);
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(3));
+}
+
+#[test]
+fn hup_and_usr1_say_that_reload_is_not_there_yet_and_serving_goes_on() {
+    let origin = Origin::named("ok");
+    let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
+    for (signal, name) in [(Signal::HUP, "HUP"), (Signal::USR1, "USR1")] {
+        server.signal(signal);
+        let line = server.wait_for_log(&format!("{name}: "));
+        assert!(line.contains("reload is not there yet"), "{line}");
+        assert_eq!(server.get("/").text(), "ok");
+    }
+    let (status, log) = server.stop();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn winch_and_pipe_do_nothing() {
+    let origin = Origin::named("ok");
+    let server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
+    server.signal(Signal::WINCH);
+    server.signal(Signal::PIPE);
+    assert_eq!(server.get("/").text(), "ok");
+    assert_eq!(server.stop().0.code(), Some(0));
+}
+
+#[test]
+fn the_pid_file_holds_the_pid_while_the_server_runs() {
+    let server = Server::conf("PidFile proxyd.pid\n");
+    let file = server.root().join("proxyd.pid");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.trim_end(), server.process().pid().to_string());
+    let mut server = server;
+    server.signal(Signal::TERM);
+    server.wait();
+    assert!(!file.exists(), "it is gone with the server");
+}

@@ -1,0 +1,13 @@
+//! What the end-to-end tests stand on: a server, origins that behave as told, clients that send bytes, module files.
+
+pub(crate) mod backlog;
+pub(crate) mod client;
+#[macro_use]
+pub(crate) mod config;
+pub(crate) mod modules;
+pub(crate) mod origin;
+pub(crate) mod ports;
+pub(crate) mod process;
+pub(crate) mod server;
+pub(crate) mod skip;
+pub(crate) mod wait;

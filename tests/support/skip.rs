@@ -1,0 +1,26 @@
+//! Tests that need a program which need not be there.
+
+use std::path::PathBuf;
+
+/// Where a program is; `None` after saying that the test is skipped.
+///
+/// # Panics
+/// When it is missing and `PROXYD_TESTS_REQUIRE_ALL` is set, as where everything was installed on purpose.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    let found =
+        std::env::split_paths(&path).chain(system).map(|dir| dir.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        missing(name);
+    }
+    found
+}
+
+/// Says that a test is skipped for want of `what`.
+#[expect(clippy::print_stderr, reason = "the reader of a test run is told")]
+pub(crate) fn missing(what: &str) {
+    let required = std::env::var_os("PROXYD_TESTS_REQUIRE_ALL").is_some();
+    assert!(!required, "{what} is not installed, and PROXYD_TESTS_REQUIRE_ALL is set");
+    eprintln!("skipped: {what} not installed");
+}

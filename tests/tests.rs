@@ -1,0 +1,22 @@
+//! The end-to-end tests: the real program and real module files over real sockets, one module a topic.
+//!
+//! `PROXYD_BIN` names another program than the one built beside them, `PROXYD_MODULES` a directory of module files
+//! built already, `PROXYD_TEST_MODE=static` a program with the round robin compiled in, and
+//! `PROXYD_TESTS_REQUIRE_ALL` makes a failure of every test that is skipped for want of a program.
+#![forbid(unsafe_code)]
+
+#[macro_use]
+mod support;
+
+mod command_line;
+mod config_errors;
+mod desync;
+mod failover;
+mod forwarding;
+mod load_balance_hook_2003;
+mod logs;
+mod module_errors;
+mod modules;
+mod peers;
+mod request_errors;
+mod signals;
