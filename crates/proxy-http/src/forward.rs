@@ -91,11 +91,9 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
         Ok(upstream) => upstream,
         Err(why) => return unconnected(job, sides, &trylist, why).await,
     };
+    write_head(job, sides.up, upstream.connection.endpoint);
     loop {
         let endpoint = upstream.connection.endpoint;
-        if sides.down.read == 0 {
-            write_head(job, sides.up, endpoint);
-        }
         // Staged with the head, so that both leave in one call.
         if let Err(stopped) = sides.up.stage() {
             let ending = Ending::Refuse(Fault::bad_body(stopped));

@@ -30,6 +30,7 @@ pub(crate) struct Local {
     pub(crate) spares: RefCell<Spares>,
     pub(crate) pool: RefCell<Pool>,
     pinned: RefCell<Rc<Pinned>>,
+    #[expect(clippy::vec_box, reason = "a kit is too large to be moved for each request")]
     kits: RefCell<Vec<Box<Kit>>>,
     date: RefCell<HttpDate>,
     requests: Cell<u64>,
