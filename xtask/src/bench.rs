@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{Profile, cargo, run as run_command, target, target_dir};
+use crate::cargo::{Profile, cargo, output_dir, run as run_command, target};
 use crate::modules;
 
 /// Rounds that are timed.
@@ -16,16 +16,17 @@ const COUNTED: [u64; 2] = [20_000, 40_000];
 /// Sizes of the cluster.
 const ENDPOINTS: [usize; 3] = [4, 64, 1000];
 
-pub(crate) fn run(args: &[String]) -> Result<()> {
-    if args != ["hook"] {
-        bail!("there is one benchmark so far: bench hook");
-    }
-    let build = ["build", "--quiet", "--locked", "--package", "hook-cost", "--profile", Profile::Dist.name()];
-    run_command(&mut cargo(build))?;
-    let program = target(Profile::Dist)?.join("hook-cost");
-    let out = target_dir()?.join("bench");
-    let files = modules::build(&["mod-proxy-lb".to_owned()], Profile::Dist, &out)?;
-    let module = files.first().context("mod_proxy_lb.so was not built")?;
+/// Measures and prints.
+///
+/// # Errors
+/// If something does not build or run, or a trip through the hook allocates.
+pub(crate) fn hook() -> Result<()> {
+    let profile = Profile("dist");
+    run_command(cargo("build").args(["--quiet", "--package", "hook-cost", "--profile", profile.0]))?;
+    let program = output_dir(profile)?.join("hook-cost");
+    let out = target()?.join("bench");
+    modules::build(profile, &out)?;
+    let module = out.join("mod_proxy_lb.so");
     println!("one request through {}: load_balance, next, done, drop", module.display());
     let counts = has_valgrind();
     if !counts {
@@ -33,10 +34,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let mut allocations = 0.0;
     for endpoints in ENDPOINTS {
-        let nanoseconds = timed(&program, module, endpoints)?;
+        let nanoseconds = timed(&program, &module, endpoints)?;
         print!("  {endpoints:>5} endpoints  {nanoseconds:>7.1} ns");
         if counts {
-            let counted = count(&program, module, endpoints, &out)?;
+            let counted = count(&program, &module, endpoints, &out)?;
             allocations += counted.allocations;
             print!("  {:>7.1} instructions  {:>5.2} allocations", counted.instructions, counted.allocations);
         }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool at a terminal")]
 
+mod bench;
 mod cargo;
 mod ci;
 mod dist;
@@ -24,6 +25,7 @@ Usage: cargo xtask VERB
   ci [--lints]                    fmt, tidy, clippy, docs, tests; warnings are errors. --lints leaves out the tests
   modules [--release] [--out DIR] build the modules as files
   dist [--release] [--out DIR]    a tree that works wherever it is moved: DIR/bin/proxyd -d DIR
+  bench hook                      what one trip through proxy.load_balance costs, and that it allocates nothing
   tidy                            what neither compiler nor clippy checks
 
 It works on Linux with glibc, with the Rust toolchain and a C compiler.
@@ -51,13 +53,17 @@ fn run(args: &[String]) -> Result<()> {
         "test" => suite::test(options.flag("--long")?),
         "ci" => ci::check(!options.flag("--lints")?),
         "modules" => {
-            let (profile, out) = (options.profile("dist")?, options.out()?);
-            modules::build(profile, &out.map_or_else(|| Ok(cargo::target()?.join("modules")), Ok)?)
+            let profile = options.profile("dist")?;
+            modules::build(profile, &options.out("modules")?)
         }
         "dist" => {
-            let (profile, out) = (options.profile("dist")?, options.out()?);
-            dist::dist(profile, &out.map_or_else(|| Ok(cargo::target()?.join("tree")), Ok)?)
+            let profile = options.profile("dist")?;
+            dist::dist(profile, &options.out("tree")?)
         }
+        "bench" => match options.words.as_slice() {
+            [what] if what == "hook" => bench::hook(),
+            _ => bail!("there is one benchmark so far: bench hook"),
+        },
         "tidy" => options.none().and_then(|()| tidy::run()),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
@@ -92,10 +98,14 @@ impl Options {
         Ok(if is_release { Profile(release) } else { Profile::DEV })
     }
 
-    fn out(&mut self) -> Result<Option<PathBuf>> {
-        let out = self.out.take().map(std::path::absolute).transpose()?;
+    /// `--out`, or `default` in the target directory; the last of the words.
+    fn out(&mut self, default: &str) -> Result<PathBuf> {
+        let out = self.out.take();
         self.none()?;
-        Ok(out)
+        match out {
+            Some(out) => Ok(std::path::absolute(out)?),
+            None => Ok(cargo::target()?.join(default)),
+        }
     }
 
     fn flag(&mut self, name: &str) -> Result<bool> {

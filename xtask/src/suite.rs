@@ -22,6 +22,6 @@ pub(crate) fn test(long: bool) -> Result<()> {
 
     println!("\ntests of the whole program; the balancer is compiled in");
     let mut compiled_in = cargo("test");
-    compiled_in.args(["--package", "proxyd", "--features", "mod-proxy-lb"]).args(long);
+    compiled_in.args(["--package", "proxyd", "--features", "mod-proxy-lb", "--test", "tests"]).args(long);
     run(compiled_in.env("PROXYD_TEST_MODE", "static").env("PROXYD_MODULES", &files))
 }

@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result<()> {
     let mut faults = arrows::faults()?;
     let sources = sources::read()?;
     faults.extend(sources.iter().flat_map(sources::Source::faults));
-    faults.extend(sources::crates_without_forbid(&sources));
+    faults.extend(sources::misplaced_unsafe(&sources));
     print!("{}", sources::sizes(&sources));
     for fault in &faults {
         println!("{fault}");

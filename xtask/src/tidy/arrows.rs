@@ -53,7 +53,8 @@ fn faults_of(package: &Value, ours: &[&str]) -> Vec<String> {
             None => None,
         };
         let strangers = STRANGERS.iter().filter(|(crate_name, _)| *crate_name == name);
-        let sideways = ours.contains(dependency) && allowed.is_some_and(|allowed| !allowed.contains(dependency));
+        let sideways =
+            ours.contains(dependency) && allowed.is_some_and(|allowed| !allowed.contains(dependency));
         sideways || strangers.flat_map(|(_, strangers)| *strangers).any(|stranger| stranger == dependency)
     });
     wrong.map(|dependency| format!("{name} may not depend on {dependency}: see ARCHITECTURE.md")).collect()
@@ -71,7 +72,8 @@ mod tests {
 
     #[test]
     fn arrows_go_up_only() {
-        let ours = ["proxy-abi", "proxy-config", "proxy-core", "proxy-dso", "proxy-http", "proxy-module", "proxyd"];
+        let ours =
+            ["proxy-abi", "proxy-config", "proxy-core", "proxy-dso", "proxy-http", "proxy-module", "proxyd"];
         let table: &[(&str, &[&str], usize)] = &[
             ("proxy-core", &["proxy-abi", "proxy-config", "thiserror"], 0),
             ("proxy-core", &["proxy-dso", "tokio"], 2),
@@ -82,7 +84,11 @@ mod tests {
             ("proxyd", &["proxy-core", "proxy-dso", "proxy-http", "tokio"], 0),
         ];
         for (name, dependencies, wrong) in table {
-            assert_eq!(faults_of(&package(name, dependencies), &ours).len(), *wrong, "{name} {dependencies:?}");
+            assert_eq!(
+                faults_of(&package(name, dependencies), &ours).len(),
+                *wrong,
+                "{name} {dependencies:?}"
+            );
         }
     }
 

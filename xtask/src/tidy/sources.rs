@@ -11,6 +11,12 @@ use crate::cargo::root;
 /// Crates that may hold unsafe code.
 const UNSAFE: &[&str] = &["crates/proxy-abi", "crates/proxy-module", "crates/proxy-dso"];
 
+/// Modules: the macro that exports them expands to an attribute that would be forbidden; their own text holds none.
+const MODULES: &[&str] = &["modules", "tests/modules"];
+
+/// Tables that tests include.
+const DATA: &str = "tests/data";
+
 /// Where source files are.
 const DIRS: &[&str] = &["crates", "modules", "tests", "xtask"];
 
@@ -39,7 +45,7 @@ fn read_below(dir: &Path, sources: &mut Vec<Source>) -> Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_dir() {
-            if !path.ends_with("target") {
+            if !path.ends_with("target") && path != root().join(DATA) {
                 read_below(&path, sources)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -55,7 +61,10 @@ impl Source {
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if !self.text.starts_with("//!") {
-            faults.push(format!("{}: begin with a `//!` line that says what the file is for", self.path.display()));
+            faults.push(format!(
+                "{}: begin with a `//!` line that says what the file is for",
+                self.path.display()
+            ));
         }
         for (number, line) in (1..).zip(self.text.lines()) {
             if let Some(citation) = line_citation(line) {
@@ -67,16 +76,19 @@ impl Source {
     }
 
     fn is_crate_root(&self) -> bool {
-        self.path.ends_with("src/lib.rs") || self.path.ends_with("src/main.rs") || self.path == Path::new("tests/tests.rs")
+        self.path.ends_with("src/lib.rs")
+            || self.path.ends_with("src/main.rs")
+            || self.path == Path::new("tests/tests.rs")
     }
 
     fn is_test(&self) -> bool {
-        self.path.starts_with("tests") || self.path.components().any(|part| part.as_os_str() == "tests")
+        self.path.starts_with("tests")
+            || self.path.components().any(|part| part.as_os_str() == "tests")
             || self.path.ends_with("tests.rs")
     }
 }
 
-/// A citation of a source line in a comment, as `chunk.rs:12`, or the words for it.
+/// A citation of a source line in a comment: a file's name, a colon and a number.
 fn line_citation(line: &str) -> Option<&str> {
     let comment = &line[line.find("//")?..];
     comment.split_ascii_whitespace().find(|word| {
@@ -87,12 +99,21 @@ fn line_citation(line: &str) -> Option<&str> {
     })
 }
 
-/// Crates whose root does not forbid unsafe code, though none belongs there.
-pub(crate) fn crates_without_forbid(sources: &[Source]) -> Vec<String> {
-    let may_be_unsafe = |path: &Path| UNSAFE.iter().any(|dir| path.starts_with(dir));
-    let roots = sources.iter().filter(|source| source.is_crate_root() && !may_be_unsafe(&source.path));
-    let without = roots.filter(|source| !source.text.contains("#![forbid(unsafe_code)]"));
-    without.map(|source| format!("{}: add #![forbid(unsafe_code)]", source.path.display())).collect()
+/// Crates whose root does not forbid unsafe code, and modules that hold some, though none belongs there.
+pub(crate) fn misplaced_unsafe(sources: &[Source]) -> Vec<String> {
+    let is_below = |path: &Path, dirs: &[&str]| dirs.iter().any(|dir| path.starts_with(dir));
+    let fault = |source: &Source| {
+        let path = source.path.display();
+        if is_below(&source.path, UNSAFE) {
+            None
+        } else if is_below(&source.path, MODULES) {
+            source.text.contains("unsafe ").then(|| format!("{path}: a module does without unsafe code"))
+        } else {
+            let is_missing = source.is_crate_root() && !source.text.contains("#![forbid(unsafe_code)]");
+            is_missing.then(|| format!("{path}: add #![forbid(unsafe_code)]"))
+        }
+    };
+    sources.iter().filter_map(fault).collect()
 }
 
 /// Lines of files, and of functions, without tests.
@@ -110,7 +131,12 @@ pub(crate) fn sizes(sources: &[Source]) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{total} lines in {} files, median {}", files.len(), middle(&lines));
     let longest = functions.last().copied().unwrap_or_default();
-    let _ = writeln!(text, "{} functions, median {} lines, longest {longest}", functions.len(), middle(&functions));
+    let _ = writeln!(
+        text,
+        "{} functions, median {} lines, longest {longest}",
+        functions.len(),
+        middle(&functions)
+    );
     for (lines, path) in files.iter().filter(|(lines, _)| *lines > 400) {
         let _ = writeln!(text, "{}: {lines} lines: is it about one thing?", path.display());
     }
@@ -146,7 +172,8 @@ fn is_function(code: &str) -> bool {
     let before = code.find("fn ").map(|at| &code[..at]);
     before.is_some_and(|before| {
         before.split_ascii_whitespace().all(|word| {
-            word.starts_with("pub") || matches!(word, "const" | "async" | "unsafe" | "extern" | "\"C\"" | "in" | "super)")
+            word.starts_with("pub")
+                || matches!(word, "const" | "async" | "unsafe" | "extern" | "\"C\"" | "in" | "super)")
         })
     })
 }
@@ -164,14 +191,26 @@ mod tests {
         let cited = concat!("//! Doc.\n// as in core.c", ":123 there\n");
         assert_eq!(source("crates/a/src/b.rs", cited).faults().len(), 1);
         assert_eq!(source("crates/a/src/b.rs", "use std::io;\n").faults().len(), 1);
-        assert!(source("crates/a/src/b.rs", "//! Doc.\n// see http://a.example:80 and b.rs\n").faults().is_empty());
+        assert!(
+            source("crates/a/src/b.rs", "//! Doc.\n// see http://a.example:80 and b.rs\n")
+                .faults()
+                .is_empty()
+        );
     }
 
     #[test]
-    fn a_crate_without_forbid_is_named_unless_it_may() {
-        let lib = |path: &str| source(path, "//! Doc.\n");
-        let sources = [lib("crates/proxy-dso/src/lib.rs"), lib("crates/proxy-core/src/lib.rs")];
-        assert_eq!(crates_without_forbid(&sources), ["crates/proxy-core/src/lib.rs: add #![forbid(unsafe_code)]"]);
+    fn unsafe_code_has_its_places() {
+        let table = [
+            ("crates/proxy-dso/src/lib.rs", "//! Doc.\nunsafe { }\n", 0),
+            ("crates/proxy-core/src/lib.rs", "//! Doc.\n", 1),
+            ("crates/proxy-core/src/lib.rs", "//! Doc.\n#![forbid(unsafe_code)]\n", 0),
+            ("crates/proxy-core/src/path.rs", "//! Doc.\n", 0),
+            ("modules/mod-x/src/lib.rs", "//! Doc.\n", 0),
+            ("modules/mod-x/src/lib.rs", "//! Doc.\nunsafe { }\n", 1),
+        ];
+        for (path, text, faults) in table {
+            assert_eq!(misplaced_unsafe(&[source(path, text)]).len(), faults, "{path} {text}");
+        }
     }
 
     #[test]
