@@ -43,6 +43,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Whether it sends nothing more, and all that it has sent was dealt with.
+    pub(crate) fn has_finished(&self, up: &Flow) -> bool {
+        self.closed && up.window.raw().is_empty()
+    }
+
     /// Ready once the client has gone: by a reset, or by an end in the middle of its request. What it sends
     /// meanwhile is kept behind the raw bytes of `up`.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>, up: &mut Flow, local: &Local) -> Poll<()> {

@@ -104,16 +104,20 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
         let ending = exchange.run().await;
         let figures = exchange.figures();
         let ending = match ending {
-            Ending::Stale(fault) => match repeat(job, sides, &mut trylist, endpoint, body, fault).await {
-                Ok(fresh) => {
-                    upstream = fresh;
-                    continue;
+            // Rare things are boxed: they must not make the task of each idle connection larger.
+            Ending::Stale(fault) => {
+                let repeated = repeat(job, sides, &mut trylist, endpoint, body, fault);
+                match Box::pin(repeated).await {
+                    Ok(fresh) => {
+                        upstream = fresh;
+                        continue;
+                    }
+                    Err(ending) => ending,
                 }
-                Err(ending) => ending,
-            },
+            }
             Ending::Switched(connection) => {
                 let timeout = settings.timeout;
-                tunnel::run(local, timeout, sides, connection).await;
+                Box::pin(tunnel::run(local, timeout, sides, connection)).await;
                 Ending::Tunnelled
             }
             ending => ending,
@@ -233,7 +237,7 @@ async fn answer(job: &Job<'_>, sides: &mut Sides<'_>, status: u16, detail: &'sta
     let close = !whole
         || status == 400
         || !job.request.keep_alive()
-        || sides.client.closed
+        || sides.client.has_finished(sides.up)
         || job.local.is_draining();
     let form = Form { head: job.request.method() == Method::Head, client: job.request.version(), close };
     let answer = Answer { status, detail };

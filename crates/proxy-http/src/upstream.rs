@@ -114,7 +114,8 @@ pub(crate) async fn connect_to<'g>(
     endpoint: &'g Endpoint,
 ) -> Result<Result<Upstream<'g>, ()>, Unconnected> {
     let began = dial.local.clock.now();
-    match dial.connect(endpoint).await {
+    // Boxed, as what is rare must not make the task of each idle connection larger.
+    match Box::pin(dial.connect(endpoint)).await {
         Ok(stream) => {
             let connect = dial.local.clock.now().saturating_sub(began).max(1);
             let connection = EndpointConnection::opened(endpoint, stream);

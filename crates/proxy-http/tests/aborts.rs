@@ -65,6 +65,21 @@ fn a_client_that_has_said_all_still_gets_its_answer() {
 }
 
 #[test]
+fn all_requests_of_a_client_that_has_said_all_are_answered() {
+    let origin = Origin::new();
+    let proxy = Proxy::to(&origin);
+    let mut client = proxy.client();
+    client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n").end();
+    let mut endpoint = origin.accept();
+    for path in ["/1", "/2"] {
+        assert!(endpoint.head().starts_with(&format!("GET {path} ")));
+        endpoint.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        assert_eq!(client.message().1, b"ok");
+    }
+    assert_eq!(client.rest(), b"");
+}
+
+#[test]
 fn a_client_that_sends_nothing_costs_nothing() {
     let origin = Origin::new();
     let proxy = Proxy::to(&origin);

@@ -175,7 +175,8 @@ async fn answer_request<'g>(
     sides: &mut Sides<'_>,
 ) -> Report<'g> {
     let framed = sides.up.discard_buffered().is_ok() && sides.up.has_ended();
-    let close = !framed || !request.keep_alive() || sides.client.closed || local.is_draining();
+    let close =
+        !framed || !request.keep_alive() || sides.client.has_finished(sides.up) || local.is_draining();
     let form = Form { head: request.method() == Method::Head, client: request.version(), close };
     let taken = answer.send(form, local, sides.client, sides.timer, sides.down).await;
     let after = match (taken, close) {

@@ -251,7 +251,8 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
             info!(event = "early_response", req = self.job.id, "answered before the whole request was sent");
             self.close = true;
         }
-        Ok(Poll::Ready(Ending::Complete { close: self.close || self.sides.client.closed }))
+        let finished = self.sides.client.has_finished(self.sides.up);
+        Ok(Poll::Ready(Ending::Complete { close: self.close || finished }))
     }
 
     /// The response has been read whole: the endpoint is done with, even if the client is slow. Its connection is

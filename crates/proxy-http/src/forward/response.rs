@@ -82,7 +82,7 @@ impl<'g> Exchange<'_, '_, 'g> {
         }
         self.close = !job.request.keep_alive()
             || !self.sides.up.has_ended()
-            || self.sides.client.closed
+            || self.sides.client.has_finished(self.sides.up)
             || job.local.is_draining();
         let mut few = [ReversePair { internal: b"", public: b"" }; FEW];
         let mut many = Vec::new();
