@@ -14,7 +14,7 @@ pub(crate) enum Command {
     /// Serve, in the foreground.
     Run(Options),
     /// `-t` and all that implies it: check the configuration, then print.
-    Check(Options, Vec<Dump>),
+    Check(Options, Check),
     /// `-l`.
     ListCompiledIn,
     /// `-L`.
@@ -30,7 +30,15 @@ pub(crate) enum Command {
     },
 }
 
-/// What `-t` prints besides its verdict.
+/// What a check prints.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Check {
+    pub(crate) dumps: Vec<Dump>,
+    /// `Syntax OK`: for `-t` itself, not for what only implies it.
+    pub(crate) verdict: bool,
+}
+
+/// What is shown of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dump {
     Modules,
@@ -184,10 +192,9 @@ fn asked(options: Options, questions: &Questions) -> Result<Command, Refused> {
     }
     let dumps = dumps(&options, questions);
     if questions.test || !dumps.is_empty() {
-        Ok(Command::Check(options, dumps))
-    } else {
-        Ok(Command::Run(options))
+        return Ok(Command::Check(options, Check { dumps, verdict: questions.test }));
     }
+    Ok(Command::Run(options))
 }
 
 fn dumps(options: &Options, questions: &Questions) -> Vec<Dump> {

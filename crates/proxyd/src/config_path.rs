@@ -56,7 +56,7 @@ fn with_root(file: PathBuf, root: Option<PathBuf>, is_default: bool) -> ConfigPa
 
 /// The directory above `conf/`; of a file that stands elsewhere, its own.
 fn root_of(file: &Path) -> PathBuf {
-    let dir = file.parent().unwrap_or(Path::new("/"));
+    let dir = file.parent().unwrap_or_else(|| Path::new("/"));
     match dir.parent() {
         Some(above) if dir.ends_with("conf") => above.to_owned(),
         _ => dir.to_owned(),

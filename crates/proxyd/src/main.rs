@@ -1,9 +1,61 @@
-//! The server.
+//! The server: command line, configuration, listeners, executors, signals, and the exit code, decided here once.
 #![forbid(unsafe_code)]
 
 mod command_line;
 mod config_path;
+mod configuration;
+mod demo;
 mod files;
+mod introspection;
+mod logs;
 mod output;
+mod pid_file;
+mod running;
+mod server;
+mod signals;
+mod statics;
 
-fn main() {}
+use std::process::ExitCode;
+
+use command_line::{Command, Refused};
+
+/// How a run of the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Well,
+    /// The configuration or the start failed: doing it again would fail again.
+    NotStarted,
+    /// Requests were cut, the deadline of a graceful stop passed, or an executor failed.
+    Unclean,
+}
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let command = match command_line::parse(words) {
+        Ok(command) => command,
+        Err(refused) => return refuse(&refused),
+    };
+    let ended = match command {
+        Command::Run(options) => server::run(&options),
+        Command::Check(options, check) => introspection::check(&options, &check),
+        Command::ListCompiledIn => introspection::compiled_in(),
+        Command::ListDirectives(options) => introspection::directives(&options),
+        Command::Version => introspection::version(),
+        Command::Build => introspection::build(),
+        Command::Demo { keep } => demo::run(keep),
+    };
+    ExitCode::from(match ended {
+        Ended::Well => 0,
+        Ended::NotStarted => 1,
+        Ended::Unclean => 3,
+    })
+}
+
+fn refuse(refused: &Refused) -> ExitCode {
+    if refused.to_stdout {
+        output::result(&refused.text);
+    } else {
+        output::Messages::Stderr.say(refused.text.trim_end());
+    }
+    ExitCode::from(refused.code)
+}

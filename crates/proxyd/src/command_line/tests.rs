@@ -12,6 +12,10 @@ fn options(change: impl FnOnce(&mut Options)) -> Options {
     options
 }
 
+fn check(verdict: bool, dumps: &[Dump]) -> Check {
+    Check { dumps: dumps.to_vec(), verdict }
+}
+
 #[test]
 fn flags_ask_for() {
     let root = || options(|o| o.root = Some("/srv".into()));
@@ -40,14 +44,14 @@ fn flags_ask_for() {
             })),
         ),
         (&["-D", "A", "-DB=c"], Command::Run(defines(&["A", "B=c"]))),
-        (&["-t"], Command::Check(none(), vec![])),
-        (&["--test"], Command::Check(none(), vec![])),
-        (&["-td", "/srv"], Command::Check(root(), vec![])),
-        (&["-M"], Command::Check(none(), vec![Dump::Modules])),
-        (&["-S"], Command::Check(none(), vec![Dump::VirtualHosts, Dump::RunConfig])),
-        (&["-t", "-D", "DUMP_HOOKS"], Command::Check(defines(&["DUMP_HOOKS"]), vec![Dump::Hooks])),
-        (&["-D", "DUMP_MODULES"], Command::Check(defines(&["DUMP_MODULES"]), vec![Dump::Modules])),
-        (&["-tDDUMP_VHOSTS"], Command::Check(defines(&["DUMP_VHOSTS"]), vec![Dump::VirtualHosts])),
+        (&["-t"], Command::Check(none(), check(true, &[]))),
+        (&["--test"], Command::Check(none(), check(true, &[]))),
+        (&["-td", "/srv"], Command::Check(root(), check(true, &[]))),
+        (&["-M"], Command::Check(none(), check(false, &[Dump::Modules]))),
+        (&["-S"], Command::Check(none(), check(false, &[Dump::VirtualHosts, Dump::RunConfig]))),
+        (&["-t", "-D", "DUMP_HOOKS"], Command::Check(defines(&["DUMP_HOOKS"]), check(true, &[Dump::Hooks]))),
+        (&["-D", "DUMP_MODULES"], Command::Check(defines(&["DUMP_MODULES"]), check(false, &[Dump::Modules]))),
+        (&["-tDDUMP_VHOSTS"], Command::Check(defines(&["DUMP_VHOSTS"]), check(true, &[Dump::VirtualHosts]))),
         (&["-l"], Command::ListCompiledIn),
         (&["-L"], Command::ListDirectives(none())),
         (&["-v"], Command::Version),
@@ -67,7 +71,7 @@ fn refusals_say_what_and_answer_a_code() {
         (&["--help"], 0, "Usage: proxyd"),
         (&["demo", "--help"], 0, "--keep"),
         (&["-Z"], 1, "unexpected argument '-Z'"),
-        (&["-f"], 1, "'-f"),
+        (&["-f"], 1, "'--config"),
         (&["--confg", "x"], 1, "--config"),
         (&["-k", "stop"], 1, "kill -TERM"),
         (&["dmeo"], 2, "'demo'"),

@@ -1,0 +1,88 @@
+//! A toy origin: a thread on which hyper says which origin it is.
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener};
+use std::thread::{self, JoinHandle};
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// An origin at a port of the system's choice.
+#[derive(Debug)]
+pub(super) struct Origin {
+    addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Origin {
+    /// Starts origin number `number`.
+    ///
+    /// # Errors
+    /// If no socket or thread is to be had.
+    pub(super) fn start(number: u32) -> Result<Self, String> {
+        let failed = |error| format!("origin {number} cannot be started: {error}");
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let name = format!("origin-{number}");
+        let body = move || runtime.block_on(serve(number, listener, stopped));
+        let thread = thread::Builder::new().name(name).spawn(body).map_err(failed)?;
+        Ok(Self { addr, stop, thread: Some(thread) })
+    }
+
+    pub(super) const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Stops it as servers are stopped for an upgrade: no new connection is taken, idle ones are closed, what it
+    /// is answering it answers. Returns when it is gone.
+    pub(super) fn stop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // A panic of it shows in requests that fail.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(number: u32, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let (mut connections, of_connections) = (JoinSet::new(), stopped.clone());
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(answer(number, stream, of_connections.clone()));
+                }
+            }
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn answer(number: u32, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
+    let service = service_fn(move |_: Request<Incoming>| {
+        let body = Full::new(Bytes::from(format!("origin {number}\n")));
+        async move { Ok::<_, Infallible>(Response::new(body)) }
+    });
+    let mut connection =
+        std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
+    }
+    // Whether it ends well is the client's to say.
+    let _ = connection.await;
+}

@@ -1,0 +1,16 @@
+//! The two logs: the error log, fed by `tracing`, and the access logs, one line a request.
+
+mod access;
+mod append;
+mod check;
+mod error;
+mod escape;
+mod format;
+mod levels;
+mod stamp;
+
+pub(crate) use access::AccessLogs;
+pub(crate) use append::Appender;
+pub(crate) use check::check_formats;
+pub(crate) use error::{ErrorLayer, ErrorLog};
+pub(crate) use levels::{Levels, level_by_name};

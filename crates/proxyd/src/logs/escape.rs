@@ -1,0 +1,63 @@
+//! What clients and modules say is written so that it can neither end a line nor act on a terminal.
+
+/// Appends `bytes`; what is not printable ASCII becomes `\n`, `\t`, `\xhh` as in httpd, a backslash is doubled,
+/// and a quote is escaped if `quotes` says so.
+pub(crate) fn escape_into(line: &mut Vec<u8>, bytes: &[u8], quotes: bool) {
+    for &byte in bytes {
+        match byte {
+            b'\\' => line.extend_from_slice(br"\\"),
+            b'"' if quotes => line.extend_from_slice(br#"\""#),
+            0x20..0x7f => line.push(byte),
+            0x08 => line.extend_from_slice(br"\b"),
+            b'\n' => line.extend_from_slice(br"\n"),
+            b'\r' => line.extend_from_slice(br"\r"),
+            b'\t' => line.extend_from_slice(br"\t"),
+            0x0b => line.extend_from_slice(br"\v"),
+            _ => line.extend_from_slice(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]),
+        }
+    }
+}
+
+fn digit(nibble: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(nibble & 15)]
+}
+
+/// Formats into a line of bytes, escaped, so that no text is built in between.
+pub(crate) struct Escaping<'a> {
+    pub(crate) line: &'a mut Vec<u8>,
+    pub(crate) quotes: bool,
+}
+
+impl std::fmt::Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        escape_into(self.line, text.as_bytes(), self.quotes);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bytes_come_out_printable() {
+        let all: Vec<u8> = (0..=255).collect();
+        let mut line = Vec::new();
+        escape_into(&mut line, &all, true);
+        assert!(line.iter().all(|byte| (0x20..0x7f).contains(byte)));
+        let table: &[(&[u8], &str, &str)] = &[
+            (b"a b~", "a b~", "a b~"),
+            (b"\x00\x1b\x7f\xff", r"\x00\x1b\x7f\xff", r"\x00\x1b\x7f\xff"),
+            (b"\n\r\t\x08\x0b", r"\n\r\t\b\v", r"\n\r\t\b\v"),
+            (b"\\\"", r#"\\""#, r#"\\\""#),
+            ("\u{e4}".as_bytes(), r"\xc3\xa4", r"\xc3\xa4"),
+        ];
+        for (bytes, plain, quoted) in table {
+            for (quotes, wanted) in [(false, plain), (true, quoted)] {
+                let mut line = Vec::new();
+                escape_into(&mut line, bytes, quotes);
+                assert_eq!(String::from_utf8_lossy(&line), **wanted);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What signals do: TERM and INT stop gracefully with a deadline, the second one at once; QUIT stops gracefully
+//! without a deadline. HUP and USR1 are for reload, which is not there yet. WINCH, which a resized terminal sends,
+//! and PIPE do nothing.
+
+use std::io;
+use std::time::Duration;
+
+use proxy_http::executor::Phase;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use crate::Ended;
+use crate::running::Running;
+
+/// The signals that we receive.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    hangup: Signal,
+    user1: Signal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wish {
+    Stop,
+    StopWithoutDeadline,
+    Reload,
+}
+
+/// How long executors may take to notice that they are stopped.
+const STOPPING: Duration = Duration::from_secs(5);
+
+impl Signals {
+    /// From now on these signals have no other effect. Inside a runtime only.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Waits for the next signal. Dropping the future loses none.
+    async fn next(&mut self) -> (&'static str, Wish) {
+        tokio::select! {
+            _ = self.terminate.recv() => ("TERM", Wish::Stop),
+            _ = self.interrupt.recv() => ("INT", Wish::Stop),
+            _ = self.quit.recv() => ("QUIT", Wish::StopWithoutDeadline),
+            _ = self.hangup.recv() => ("HUP", Wish::Reload),
+            _ = self.user1.recv() => ("USR1", Wish::Reload),
+        }
+    }
+
+    /// Does what signals ask for until all executors have ended.
+    pub(crate) async fn follow(&mut self, running: &mut Running, timeout: Duration) -> Ended {
+        let mut stop = Stop { timeout, phase: Phase::Running, deadline: None, is_unclean: false };
+        loop {
+            let deadline = stop.deadline;
+            tokio::select! {
+                end = running.next_end() => match end {
+                    None => return stop.ended(),
+                    Some(end) => stop.executor_ended(end.map(|drained| drained.cut)),
+                },
+                (name, wish) = self.next() => stop.asked(name, wish),
+                () = until(deadline) => if stop.deadline_passed() { return Ended::Unclean },
+            }
+            running.tell(stop.phase);
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How far stopping has come.
+#[derive(Debug)]
+struct Stop {
+    timeout: Duration,
+    phase: Phase,
+    deadline: Option<Instant>,
+    is_unclean: bool,
+}
+
+impl Stop {
+    fn asked(&mut self, name: &str, wish: Wish) {
+        match (wish, self.phase) {
+            (Wish::Reload, _) => warn!("{name}: reload is not there yet: stop and start the server"),
+            (Wish::Stop, Phase::Running) => {
+                info!("{name}: stopping, requests have {} s to end", self.timeout.as_secs());
+                self.drain(Some(Instant::now() + self.timeout));
+            }
+            (Wish::StopWithoutDeadline, Phase::Running) => {
+                info!("{name}: stopping when the last request has ended");
+                self.drain(None);
+            }
+            (Wish::Stop, _) => {
+                info!("{name}: stopping at once");
+                self.cut();
+            }
+            (Wish::StopWithoutDeadline, _) => {}
+        }
+    }
+
+    fn executor_ended(&mut self, cut: Option<usize>) {
+        let failed = cut.is_none() || self.phase == Phase::Running;
+        if let Some(cut @ 1..) = cut {
+            warn!(cut, "connections were cut");
+            self.is_unclean = true;
+        }
+        if failed {
+            // The others would serve on, but with connections that wait for nobody in between.
+            self.is_unclean = true;
+            self.cut();
+        }
+    }
+
+    /// Whether waiting is over for good.
+    fn deadline_passed(&mut self) -> bool {
+        self.is_unclean = true;
+        if self.phase == Phase::Stop {
+            warn!("executors do not end: a module may be stuck");
+            return true;
+        }
+        warn!("requests have not ended in {} s, cutting them", self.timeout.as_secs());
+        self.cut();
+        false
+    }
+
+    fn drain(&mut self, deadline: Option<Instant>) {
+        self.phase = Phase::Draining;
+        self.deadline = deadline;
+    }
+
+    fn cut(&mut self) {
+        if self.phase != Phase::Stop {
+            self.phase = Phase::Stop;
+            self.deadline = Some(Instant::now() + STOPPING);
+        }
+    }
+
+    const fn ended(&self) -> Ended {
+        if self.is_unclean { Ended::Unclean } else { Ended::Well }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stop() -> Stop {
+        Stop { timeout: Duration::from_secs(30), phase: Phase::Running, deadline: None, is_unclean: false }
+    }
+
+    #[test]
+    fn the_second_signal_stops_at_once() {
+        let mut stop = stop();
+        stop.asked("HUP", Wish::Reload);
+        assert_eq!(stop.phase, Phase::Running);
+        stop.asked("TERM", Wish::Stop);
+        assert!(stop.phase == Phase::Draining && stop.deadline.is_some());
+        stop.asked("INT", Wish::Stop);
+        assert_eq!(stop.phase, Phase::Stop);
+        stop.executor_ended(Some(0));
+        assert_eq!(stop.ended(), Ended::Well);
+        stop.executor_ended(Some(2));
+        assert_eq!(stop.ended(), Ended::Unclean);
+    }
+
+    #[test]
+    fn quit_waits_without_a_deadline() {
+        let mut stop = stop();
+        stop.asked("QUIT", Wish::StopWithoutDeadline);
+        stop.asked("QUIT", Wish::StopWithoutDeadline);
+        assert!(stop.phase == Phase::Draining && stop.deadline.is_none());
+        stop.asked("TERM", Wish::Stop);
+        assert_eq!(stop.phase, Phase::Stop);
+    }
+
+    #[test]
+    fn a_deadline_that_passes_cuts_and_then_gives_up() {
+        let mut stop = stop();
+        stop.asked("TERM", Wish::Stop);
+        assert!(!stop.deadline_passed());
+        assert_eq!((stop.phase, stop.ended()), (Phase::Stop, Ended::Unclean));
+        assert!(stop.deadline_passed());
+    }
+
+    #[test]
+    fn an_executor_that_ends_by_itself_ends_the_server() {
+        for cut in [None, Some(0)] {
+            let mut stop = stop();
+            stop.executor_ended(cut);
+            assert_eq!((stop.phase, stop.ended()), (Phase::Stop, Ended::Unclean));
+        }
+    }
+}
