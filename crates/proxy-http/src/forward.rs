@@ -127,7 +127,8 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
 }
 
 /// A reused connection died before a byte of the response came: the request goes once more, to the same endpoint
-/// over a fresh connection, if nothing of it was written, or if it is idempotent and all of it is still here.
+/// over a fresh connection, if nothing of it was written, or if it is idempotent and all of it is still here. If
+/// that endpoint cannot be connected to any more, the next one of the trylist is asked.
 async fn repeat<'g>(
     job: &Job<'g>,
     sides: &mut Sides<'_>,
@@ -151,8 +152,8 @@ async fn repeat<'g>(
     );
     let mut dial = sides.dial(job);
     let fresh = match upstream::connect_to(&mut dial, trylist, endpoint).await {
-        Ok(Err(())) if untouched => upstream::next_connection(&mut dial, trylist).await,
-        Ok(Err(())) => return Err(Ending::Refuse(fault)),
+        // Nobody has answered it, and it may be sent again: the trylist goes on as it does for any failed connect.
+        Ok(Err(())) => upstream::next_connection(&mut dial, trylist).await,
         Ok(Ok(upstream)) => Ok(upstream),
         Err(why) => Err(why),
     };
