@@ -129,9 +129,18 @@ fn v_and_upper_v_tell_the_version() {
 
 #[test]
 fn h_and_bad_options_print_the_usage_on_standard_error_and_exit_1() {
-    for args in [&["-h"][..], &["-Z"], &["--no-such-option"], &["no-such-verb"], &["-f"]] {
+    for args in [&["-h"][..], &["-Z"], &["--no-such-option"], &["-f"]] {
         let run = run(args);
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{args:?}: {run:?}");
+        assert!(run.stderr.contains("Usage: proxyd"), "{args:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_wrong_verb_exits_2_so_that_nobody_restarts_it() {
+    for args in [&["no-such-verb"][..], &["demo", "--no-such-option"]] {
+        let run = run(args);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {run:?}");
         assert!(run.stderr.contains("Usage: proxyd"), "{args:?}: {run:?}");
     }
 }
@@ -177,7 +186,11 @@ fn d_names_the_root_whose_conf_proxyd_conf_is_read() {
     let setup = setup();
     fs::create_dir(setup.root().join("conf")).unwrap();
     fs::write(setup.root().join("conf/proxyd.conf"), "Listen 127.0.0.1:0\nInclude conf/more.conf\n").unwrap();
-    fs::write(setup.root().join("conf/more.conf"), "ServerName found.example\n").unwrap();
+    fs::write(
+        setup.root().join("conf/more.conf"),
+        "<VirtualHost *:*>\nServerName found.example\n</VirtualHost>\n",
+    )
+    .unwrap();
     let run = run(["-d", &setup.root().display().to_string(), "-S"]);
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.stdout.contains("found.example"), "{run:?}");

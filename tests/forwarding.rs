@@ -577,7 +577,7 @@ fn virtual_hosts_and_locations_choose_the_endpoint() {
     let [main, a, b, location] = origins.each_ref().map(Origin::url);
     let server = Server::conf(&format!(
         "ServerName main.example
-ProxyPass / {main}/
+ProxyPass /everywhere {main}/
 <VirtualHost *:*>
 ServerName a.example
 ServerAlias *.a.example
@@ -603,6 +603,8 @@ ProxyPass / {b}/
         ("a.example", "/x", "b"),
         ("a.example", "/x/in/y", "location"),
         ("a.example", "/x/inn", "b"),
+        ("a.example", "/everywhere", "main"),
+        ("b.example", "/everywhere", "main"),
     ] {
         let response =
             server.send(&format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));

@@ -49,22 +49,22 @@ macro_rules! refusals {
 }
 
 refusals! {
-    a_file_that_is_not_there: "fixture_module", |_| () => "";
-    a_directory: "fixture_module", |root| fs::create_dir(root.join("m.so")).unwrap() => "";
-    an_empty_file: "fixture_module", bytes(Vec::new()) => "";
-    a_text_file: "fixture_module", bytes(b"#!/bin/sh\n".to_vec()) => "";
-    a_file_cut_in_its_header: "fixture_module", changed(|file| file.truncate(40)) => "";
-    a_file_cut_in_the_middle: "fixture_module", changed(|file| file.truncate(file.len() / 2)) => "";
-    a_file_for_another_machine: "fixture_module", changed(|file| file[18] = 243) => "";
-    a_file_for_32_bits: "fixture_module", changed(|file| file[4] = 1) => "";
-    an_object_that_is_no_library: "fixture_module", changed(|file| file[16] = 1) => "";
-    a_library_that_is_no_module: "fixture_module", fixture("no_note", &[]) => "";
-    a_symbol_that_the_file_does_not_have: "other_module", fixture("good", &[]) => "";
-    a_symbol_that_the_note_names_and_nobody_exports: "fixture_module", fixture("missing_symbol", &[]) => "";
-    a_note_that_names_another_module: "fixture_module", fixture("note_ident", &[]) => "";
-    a_note_that_differs_from_the_record: "fixture_module", fixture("note_differs", &[]) => "";
-    another_major: "fixture_module", fixture("wrong_major", &[]) => "";
-    another_minor: "fixture_module", fixture("wrong_minor", &[]) => "";
-    another_magic: "fixture_module", fixture("wrong_magic", &[]) => "";
-    panics_that_nobody_catches: "fixture_module", fixture("unguarded", &[]) => "";
+    a_file_that_is_not_there: "fixture_module", |_| () => "cannot load ROOT/m.so into server: there is no such file: check the path, or build the module first";
+    a_directory: "fixture_module", |root| fs::create_dir(root.join("m.so")).unwrap() => "ROOT/m.so: this is a directory, not a regular file: name the module's .so file itself";
+    an_empty_file: "fixture_module", bytes(Vec::new()) => "ROOT/m.so: is empty: build or copy it again";
+    a_text_file: "fixture_module", bytes(b"#!/bin/sh\n".to_vec()) => "ROOT/m.so: is not an ELF file, it begins with 23 21 2f 62: name a shared object built for this server";
+    a_file_cut_in_its_header: "fixture_module", changed(|file| file.truncate(40)) => "ROOT/m.so: is cut short, its ELF header is at bytes 0 to 64 but the file has 40: copy it again";
+    a_file_cut_in_the_middle: "fixture_module", changed(|file| file.truncate(file.len() / 2)) => "ROOT/m.so: is cut short, its segment 2 is at bytes 8192 to 8804 but the file has 7784: copy it again";
+    a_file_for_another_machine: "fixture_module", changed(|file| file[18] = 243) => "ROOT/m.so: is built for RISC-V, this server runs on x86-64: build the module for x86-64";
+    a_file_for_32_bits: "fixture_module", changed(|file| file[4] = 1) => "ROOT/m.so: is 32-bit, this server is 64-bit little-endian: build the module for x86-64";
+    an_object_that_is_no_library: "fixture_module", changed(|file| file[16] = 1) => "ROOT/m.so: is an object file, not a shared object: link it as a cdylib, or in C with -shared";
+    a_library_that_is_no_module: "fixture_module", fixture("no_note", &[]) => "ROOT/m.so: is a shared object but no proxyd module, it has no note .note.proxyd.module: build it with the crate proxy-module or with proxy_module.h";
+    a_symbol_that_the_file_does_not_have: "other_module", fixture("good", &[]) => "ROOT/m.so: has no module other_module, it has fixture_module: name one of these in LoadModule";
+    a_symbol_that_the_note_names_and_nobody_exports: "fixture_module", fixture("missing_symbol", &[]) => "ROOT/m.so: its note names fixture_module but it exports no such symbol (/proc/self/fd/3: undefined symbol: fixture_module): export the module's record under that name";
+    a_note_that_names_another_module: "fixture_module", fixture("note_ident", &[]) => "ROOT/m.so: has no module fixture_module, it has other_module: name one of these in LoadModule";
+    a_note_that_differs_from_the_record: "fixture_module", fixture("note_differs", &[]) => "ROOT/m.so: fixture_module has flags 4 in its record but 0 in its note: make both from the same source";
+    another_major: "fixture_module", fixture("wrong_major", &[]) => "ROOT/m.so: fixture_module needs module ABI 2.1, this server speaks 0.1: rebuild it with proxy-module 0.1 or use a 2.x server";
+    another_minor: "fixture_module", fixture("wrong_minor", &[]) => "ROOT/m.so: fixture_module needs module ABI 0.7, this server speaks 0.1: rebuild it with proxy-module 0.1";
+    another_magic: "fixture_module", fixture("wrong_magic", &[]) => "ROOT/m.so: the symbol fixture_module begins with 51584d4f44554c45 where a module's record has 50584d4f44554c45: it is not a module's record, or one of another kind of server";
+    panics_that_nobody_catches: "fixture_module", fixture("unguarded", &[]) => "ROOT/m.so: fixture_module is written in Rust but does not catch its panics: export it with proxy_module::module! and build it with panic = \"unwind\"";
 }
