@@ -103,6 +103,8 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
         let mut exchange = Exchange::new(job, sides, &mut trylist, upstream);
         let ending = exchange.run().await;
         let figures = exchange.figures();
+        // Closes the endpoint connection, if it is still there, before the client is told anything.
+        drop(exchange);
         let ending = match ending {
             // Rare things are boxed: they must not make the task of each idle connection larger.
             Ending::Stale(fault) => {
@@ -159,7 +161,9 @@ async fn repeat<'g>(
     };
     let upstream = fresh.map_err(|why| match why {
         Unconnected::ClientGone => Ending::ClientGone,
-        Unconnected::AllFailed => Ending::Refuse(Fault::NO_ENDPOINT),
+        Unconnected::AllFailed if untouched => Ending::Refuse(Fault::NO_ENDPOINT),
+        // A 503 would say that the request has reached nobody.
+        Unconnected::AllFailed => Ending::Refuse(fault),
     })?;
     sides.up.rewind(mark);
     sides.up.written = 0;

@@ -176,3 +176,14 @@ fn a_client_that_stops_in_its_body_gets_a_408() {
     assert!(client.head().starts_with("HTTP/1.1 408 "));
     endpoint.gone();
 }
+
+#[test]
+fn a_request_that_was_sent_is_no_503_when_its_endpoint_has_gone() {
+    let (origin, proxy, mut client, mut endpoint) = warmed();
+    client.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n");
+    endpoint.head();
+    drop(origin);
+    endpoint.reset();
+    assert!(client.message().0.starts_with("HTTP/1.1 502 "));
+    assert_eq!(proxy.endpoint_gauges(), (0, 0));
+}
