@@ -1,10 +1,12 @@
 //! The command line: httpd's flags, what they print and where, and exit codes.
 
 use std::fs;
+use std::process::Command;
 
 use crate::support::config::{Syntax, is_static};
+use crate::support::modules::proxy_lb;
 use crate::support::origin::Origin;
-use crate::support::process::{Watched, command, run};
+use crate::support::process::{Run, command, run};
 use crate::support::server::Setup;
 
 /// A configuration with the round robin and a few servers.
@@ -129,7 +131,7 @@ fn v_and_upper_v_tell_the_version() {
 
 #[test]
 fn h_and_bad_options_print_the_usage_on_standard_error_and_exit_1() {
-    for args in [&["-h"][..], &["-Z"], &["--no-such-option"], &["-f"]] {
+    for args in [&["-h"][..], &["-Z"], &["--no-such-option"]] {
         let run = run(args);
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{args:?}: {run:?}");
         assert!(run.stderr.contains("Usage: proxyd"), "{args:?}: {run:?}");
@@ -201,7 +203,7 @@ fn proxyd_conf_in_the_environment_names_the_file_when_no_flag_does() {
     let setup = setup();
     let mut command = command();
     command.arg("-t").env("PROXYD_CONF", setup.config()).current_dir("/");
-    let run = crate::support::process::Run::from(command.output().unwrap());
+    let run = Run::from(command.output().unwrap());
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), "Syntax OK\n"));
 }
 
@@ -232,15 +234,31 @@ fn e_writes_messages_of_the_start_into_a_file() {
 }
 
 #[test]
+fn an_option_without_its_value_exits_1_and_is_named() {
+    let run = run(["-f"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
+    assert!(run.stderr.starts_with("proxyd: ") && run.stderr.contains("--config"), "{run:?}");
+}
+
+#[test]
 fn the_demo_shows_a_failover_in_which_no_request_fails() {
-    let mut command = command();
-    command.arg("demo");
-    let mut demo = Watched::spawn(command);
-    let status = demo.wait();
-    // Its output has been written by then, but may not have been read.
-    crate::support::wait::until_true("the demo's output", || !demo.text().is_empty());
-    assert_eq!(status.code(), Some(0), "{}", demo.text());
-    for part in ["LoadModule proxy_lb_module", "LBServerCluster", "LBProxyPass /snoop"] {
-        assert!(demo.text().contains(part), "`{part}` is not in\n{}", demo.text());
+    // A tree as it is installed, since the demo loads the module that lies beside its program.
+    let tree = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::create_dir(tree.path().join("bin")).unwrap();
+    let program = tree.path().join("bin/proxyd");
+    fs::copy(crate::support::process::program(), &program).unwrap();
+    if !is_static() {
+        fs::create_dir(tree.path().join("modules")).unwrap();
+        fs::copy(proxy_lb(), tree.path().join("modules/mod_proxy_lb.so")).unwrap();
     }
+    let run = Run::from(Command::new(&program).arg("demo").current_dir("/").output().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{}", run.stdout);
+    for part in ["LBServerCluster", "LBProxyPass /snoop", "<IfModule mod_proxy_lb.c>"] {
+        assert!(run.stdout.contains(part), "`{part}` is not in\n{}", run.stdout);
+    }
+    let load_module = run.stdout.contains("LoadModule proxy_lb_module modules/mod_proxy_lb.so");
+    assert_eq!(load_module, !is_static(), "{}", run.stdout);
+    let line = run.stdout.lines().find(|line| line.contains(" answered with 200")).unwrap();
+    let numbers: Vec<u32> = line.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(numbers[0] >= 50 && numbers[0] == numbers[1], "{line}");
 }

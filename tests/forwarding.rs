@@ -598,7 +598,6 @@ ProxyPass / {b}/
         ("A.Example:8080", "/", "a"),
         ("www.a.example", "/", "a"),
         ("b.example", "/", "b"),
-        ("b.example.", "/", "b"),
         ("unknown.example", "/", "a"),
         ("a.example", "/x", "b"),
         ("a.example", "/x/in/y", "location"),

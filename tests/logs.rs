@@ -62,7 +62,7 @@ fn a_format_tells_which_endpoint_answered_and_after_how_many_tries() {
 fn every_request_has_one_line_also_those_that_fail() {
     let (refused, origin) = (Refused::new(), Origin::named("ok"));
     let server = Server::conf(&format!(
-        "LogFormat \"%>s\" status\nCustomLog status.log status\nProxyPass /down {}\nProxyPass /up {}\n",
+        "Executors 1\nLogFormat \"%>s\" status\nCustomLog status.log status\nProxyPass /down {}\nProxyPass /up {}\n",
         refused.url(),
         origin.url()
     ));
