@@ -20,7 +20,7 @@ use crate::signals::Signals;
 use crate::{Ended, server};
 
 /// How many requests run while an origin stops.
-const UNDER_LOAD: usize = 60;
+const UNDER_LOAD: usize = 300;
 
 /// Runs the demo; with `keep` it goes on until interrupted.
 pub(crate) fn run(keep: bool) -> Ended {
@@ -115,7 +115,7 @@ fn send_some(addr: SocketAddr, addrs: &[SocketAddr], count: usize) -> Result<(),
 fn conclude(place: &Place, addr: SocketAddr, keep: bool) {
     output::result("\nThe configuration:\n\n");
     for line in place.text.lines() {
-        output::result(format_args!("  {line}\n"));
+        output::result(format_args!("{}\n", format!("  {line}").trim_end()));
     }
     output::result("\nNext:\n\n");
     if keep {

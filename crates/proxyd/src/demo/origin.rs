@@ -57,22 +57,39 @@ impl Origin {
 
 async fn serve(number: u32, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let (mut connections, of_connections) = (JoinSet::new(), stopped.clone());
+    let (close, closed) = watch::channel(false);
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(answer(number, stream, of_connections.clone()));
+                    connections.spawn(answer(number, stream, closed.clone()));
                 }
             }
             _ = stopped.wait_for(|stopped| *stopped) => break,
         }
     }
-    drop(listener);
+    // The system resets connections that nobody accepted, with the requests in them: none may be left. Only then
+    // idle ones are closed, since that is what makes the proxy ask for new ones.
+    for stream in close_listener(listener) {
+        connections.spawn(answer(number, stream, closed.clone()));
+    }
+    close.send_replace(true);
     while connections.join_next().await.is_some() {}
 }
 
-async fn answer(number: u32, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
+/// Closes the listener; the connections that waited in it.
+fn close_listener(listener: tokio::net::TcpListener) -> Vec<TcpStream> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let waiting = std::iter::from_fn(|| listener.accept().ok());
+    waiting
+        .filter_map(|(stream, _)| {
+            stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)).ok()
+        })
+        .collect()
+}
+
+async fn answer(number: u32, stream: TcpStream, mut closed: watch::Receiver<bool>) {
     let service = service_fn(move |_: Request<Incoming>| {
         let body = Full::new(Bytes::from(format!("origin {number}\n")));
         async move { Ok::<_, Infallible>(Response::new(body)) }
@@ -81,7 +98,7 @@ async fn answer(number: u32, stream: TcpStream, mut stopped: watch::Receiver<boo
         std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
+        _ = closed.wait_for(|closed| *closed) => connection.as_mut().graceful_shutdown(),
     }
     // Whether it ends well is the client's to say.
     let _ = connection.await;
