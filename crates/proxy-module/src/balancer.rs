@@ -6,8 +6,11 @@ use crate::{Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Re
 /// A policy: answers `proxy.load_balance` for the locations that name its module.
 ///
 /// One instance serves one generation of the configuration, on all executors at once. The calls for one
-/// request never overlap, though they may come from changing threads. No call may block. A panic is caught and
-/// costs no request: the server finishes that trylist by its own round robin.
+/// request never overlap, though they may come from changing threads. No call may block.
+///
+/// A panic is caught and costs no request: the server finishes that trylist by its own round robin. The exception is
+/// the language's: a destructor that panics while another panic unwinds, as two fields of one walk that both panic
+/// in `Drop`, ends the process.
 pub trait Balancer: Send + Sync + Sized + 'static {
     /// The module's directives.
     type Config: Directives;

@@ -38,7 +38,7 @@ pub trait Implements<H: HookSpec>: Send + Sync + Sized + 'static {
     /// One run of the hook, on any executor; must not block.
     ///
     /// # Errors
-    /// Ends the request with 503, where the hook can.
+    /// Ends the request with 500, where the hook can.
     fn call(&self, cx: &Cx<'_>, input: &H::In<'_>, out: &mut H::Out<'_>) -> Result<Answer>;
 }
 

@@ -73,12 +73,13 @@ fn guarded_start<T, C: Directives>(
     })
 }
 
-/// An instance that the host does not know of yet: freed if a hook is refused, or the registering panics.
+/// An instance that the host does not know of yet: freed if a hook is refused, or the registering panics. Its own
+/// panic is caught here, since a second one during unwinding would end the process.
 struct Unclaimed<T>(NonNull<T>);
 
 impl<T> Drop for Unclaimed<T> {
     fn drop(&mut self) {
-        discard(self.0);
+        guard::quiet(|| discard(self.0));
     }
 }
 

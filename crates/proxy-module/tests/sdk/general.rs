@@ -102,3 +102,27 @@ fn refused_registration_is_left_to_the_host_to_tell_and_leaks_no_instance() {
     drop(Running::begin(&counted_module, &Node::Null).unwrap());
     assert_eq!(MADE.load(Relaxed), 0);
 }
+
+#[test]
+fn a_panic_in_hooks_and_another_in_the_instances_drop_are_one_answer() {
+    struct Bomb;
+    impl Module for Bomb {
+        type Config = ();
+        fn new((): (), _init: &mut Init<'_>) -> Result<Self> {
+            Ok(Self)
+        }
+        fn hooks(_: &mut Hooks<'_, Self>) -> Result<()> {
+            panic!("in hooks");
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    proxy_module::module!(bomb_module: init Bomb);
+
+    let refused = Running::begin(&bomb_module, &Node::Null).unwrap_err();
+    assert_eq!(refused.status, Status::PANICKED);
+    assert!(refused.message.ends_with(": in hooks"), "{}", refused.message);
+}
