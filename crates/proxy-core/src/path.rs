@@ -9,8 +9,8 @@
 /// Why a path has no canonical form. Every one of them is a client error (400).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// A segment is `..` in some spelling, also between encoded slashes or with parameters (`..;x`).
-    #[error("path holds a `..` segment")]
+    /// A segment is `.` or `..` in some spelling, also between encoded slashes or with parameters (`..;x`).
+    #[error("path holds a `.` or `..` segment")]
     DotSegment,
     /// `%` without two hexadecimal digits behind it.
     #[error("path holds a `%` without two hexadecimal digits")]
@@ -130,17 +130,15 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Refuses `..` between separators of any kind: endpoints that decode `%2F` or `%5C` before they split would
-/// climb by them, and those that know path parameters drop what follows a `;`.
+/// Refuses `.` and `..` between separators of any kind: by `..` endpoints that decode `%2F` or `%5C` before they
+/// split would climb, by `.` a request would walk around an exclusion, and those that know path parameters drop what
+/// follows a `;`.
 fn refuse_dot_segments(path: &[u8]) -> Result<(), PathError> {
-    let mut rest = path;
-    while let Some(at) = rest.windows(2).position(|pair| pair == b"..") {
-        let before = &path[..path.len() - rest.len() + at];
-        let after = &rest[at + 2..];
-        if ends_segment(before) && starts_segment(after) {
+    for at in (0..path.len()).filter(|&at| path[at] == b'.' && ends_segment(&path[..at])) {
+        let after = &path[at + 1..];
+        if starts_segment(after.strip_prefix(b".").unwrap_or(after)) {
             return Err(PathError::DotSegment);
         }
-        rest = &rest[at + 1..];
     }
     Ok(())
 }
@@ -171,7 +169,7 @@ mod tests {
             ("/a%2fb//c%3b", "/a%2Fb//c%3B"),
             ("/%2541", "/%2541"),
             ("/a%20b", "/a%20b"),
-            ("/./a", "/./a"),
+            ("/.a/b./.well-known", "/.a/b./.well-known"),
             ("/...", "/..."),
             ("/a..b/..c/d..", "/a..b/..c/d.."),
             ("/%e2%82%ac", "/%E2%82%AC"),
@@ -186,6 +184,10 @@ mod tests {
         for (path, expected) in [
             (&b"/.."[..], DotSegment),
             (b"/a/../b", DotSegment),
+            (b"/.", DotSegment),
+            (b"/a/./b", DotSegment),
+            (b"/a/%2e/b", DotSegment),
+            (b"/.;x/b", DotSegment),
             (b"..", DotSegment),
             (b"/a/.%2e/b", DotSegment),
             (b"/%2E%2E", DotSegment),
@@ -193,6 +195,10 @@ mod tests {
             (b"/a%5c..", DotSegment),
             (b"/..;x/b", DotSegment),
             (b"/..%3bx", DotSegment),
+            (b"/.", DotSegment),
+            (b"/a/./b", DotSegment),
+            (b"/a/%2e/b", DotSegment),
+            (b"/a/.;x/b", DotSegment),
             (b"/%", Encoding),
             (b"/%2", Encoding),
             (b"/%zz", Encoding),

@@ -266,7 +266,6 @@ impl Sides<'_> {
             client: self.client,
             up: self.up,
             timeout: job.routed.settings.connect_timeout,
-            thorough: !job.request.method().is_idempotent(),
             request: job.id,
         }
     }

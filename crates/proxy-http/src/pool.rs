@@ -36,13 +36,12 @@ impl Pool {
         Self { pinned, slots }
     }
 
-    /// Takes the connection that was used last, if one is still good. With `thorough` the system is asked, and not
-    /// only what the reactor has heard of so far: for requests that must not be repeated.
-    pub(crate) fn take(&mut self, endpoint: &Endpoint, now: u64, thorough: bool) -> Option<Stream> {
+    /// Takes the connection that was used last, if one is still good. The system is asked, and not only what the
+    /// reactor has heard of so far: a byte that came meanwhile would be taken for the next request's answer.
+    pub(crate) fn take(&mut self, endpoint: &Endpoint, now: u64) -> Option<Stream> {
         let slot = self.slot(endpoint)?;
         while let Some(idle) = slot.idle.pop() {
-            let quiet = if thorough { idle.stream.is_quiet_now() } else { idle.stream.is_quiet() };
-            if quiet && now.saturating_sub(idle.since) < LONGEST {
+            if idle.stream.is_quiet_now() && now.saturating_sub(idle.since) < LONGEST {
                 return Some(idle.stream);
             }
             endpoint.connection_closed();

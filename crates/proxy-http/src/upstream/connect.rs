@@ -30,8 +30,6 @@ pub(crate) struct Dial<'a> {
     pub(crate) up: &'a mut Flow,
     /// For all addresses of an endpoint together (ProxyConnectTimeout).
     pub(crate) timeout: Duration,
-    /// The request may run only once: idle connections are looked at twice.
-    pub(crate) thorough: bool,
     /// The request's number.
     pub(crate) request: u64,
 }
@@ -51,7 +49,7 @@ enum Interrupted {
 impl Dial<'_> {
     /// The endpoint's idle connection that was used last.
     pub(super) fn idle_connection(&self, endpoint: &Endpoint) -> Option<Stream> {
-        self.local.pool.borrow_mut().take(endpoint, self.local.clock.now(), self.thorough)
+        self.local.pool.borrow_mut().take(endpoint, self.local.clock.now())
     }
 
     /// Resolves and connects: all addresses in their order, each with an equal share of the time that is left.
