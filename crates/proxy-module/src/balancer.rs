@@ -1,6 +1,7 @@
 //! The trait of a policy: where a request's trylist begins, and what it offers next.
 
 use crate::endpoints::Endpoints;
+use crate::slot::InitNumber;
 use crate::{Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi};
 
 /// A policy: answers `proxy.load_balance` for the locations that name its module.
@@ -86,13 +87,14 @@ pub enum Next {
 pub struct Attempt<'a> {
     pub(crate) call: &'a abi::Call<'a>,
     pub(crate) input: &'a abi::NextIn<'a>,
+    pub(crate) owner: InitNumber,
 }
 
 impl<'a> Attempt<'a> {
     /// The endpoints; the same in all calls for one request.
     #[must_use]
     pub const fn endpoints(&self) -> Endpoints<'a> {
-        Endpoints::of(self.input.set)
+        Endpoints::of(self.input.set, self.owner)
     }
 
     /// 0 for the first target of the request.

@@ -3,17 +3,20 @@
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::slot::InitNumber;
 use crate::{ClusterSlot, EndpointSlot, abi, ffi};
 
 /// The endpoints of one cluster at one moment. An index means the same endpoint in all calls for one request.
 #[derive(Clone, Copy)]
 pub struct Endpoints<'a> {
     set: &'a abi::EndpointSet,
+    /// The instance that is shown them.
+    owner: InitNumber,
 }
 
 impl<'a> Endpoints<'a> {
-    pub(crate) const fn of(set: &'a abi::EndpointSet) -> Self {
-        Self { set }
+    pub(crate) const fn of(set: &'a abi::EndpointSet, owner: InitNumber) -> Self {
+        Self { set, owner }
     }
 
     /// The cluster's name.
@@ -51,7 +54,7 @@ impl<'a> Endpoints<'a> {
     #[must_use]
     pub const fn get(&self, index: u32) -> Option<Endpoint<'a>> {
         match ffi::set::endpoint(self.set, index as usize) {
-            Some(endpoint) => Some(Endpoint { endpoint }),
+            Some(endpoint) => Some(Endpoint { endpoint, owner: self.owner }),
             None => None,
         }
     }
@@ -62,13 +65,14 @@ impl<'a> Endpoints<'a> {
         (0..).map_while(move |index| all.get(index))
     }
 
-    /// The module's own state for this cluster. For a set that belongs to no cluster, a state apart.
+    /// The module's own state for this cluster. For a set that belongs to no cluster, and for a slot that another
+    /// instance asked for, a state apart.
     #[must_use]
     pub fn state<'s, T: Default + Send + Sync + 'static>(&self, slot: &'s ClusterSlot<T>) -> &'s T
     where
         'a: 's,
     {
-        ffi::blob::state(self.set.blob, slot.0.offset).unwrap_or(&slot.0.spare)
+        ffi::blob::state(self.set.blob, self.owner, &slot.0)
     }
 }
 
@@ -88,6 +92,7 @@ impl fmt::Debug for Endpoints<'_> {
 #[derive(Clone, Copy)]
 pub struct Endpoint<'a> {
     endpoint: &'a abi::Endpoint,
+    owner: InitNumber,
 }
 
 impl<'a> Endpoint<'a> {
@@ -151,13 +156,13 @@ impl<'a> Endpoint<'a> {
         self.stats().map_or(0, |stats| stats.errors.load(Relaxed))
     }
 
-    /// The module's own state for this endpoint.
+    /// The module's own state for this endpoint; for a slot that another instance asked for, a state apart.
     #[must_use]
     pub fn state<'s, T: Default + Send + Sync + 'static>(&self, slot: &'s EndpointSlot<T>) -> &'s T
     where
         'a: 's,
     {
-        ffi::blob::state(self.endpoint.blob, slot.0.offset).unwrap_or(&slot.0.spare)
+        ffi::blob::state(self.endpoint.blob, self.owner, &slot.0)
     }
 
     const fn stats(&self) -> Option<&'a abi::Stats> {

@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use crate::abi::{self, Bytes, Call, HookSpec, Status};
 use crate::ffi::hook;
 use crate::init::Site;
+use crate::slot::Instance;
 use crate::{Directives, Init, Result};
 
 /// A module of any kind. One instance serves one generation of the configuration, on all executors at once.
@@ -95,12 +96,12 @@ impl<'a> Cx<'a> {
 
 /// Lists the hooks that the instance of `T` implements.
 pub struct Hooks<'a, T> {
-    instance: NonNull<T>,
+    instance: NonNull<Instance<T>>,
     site: Site<'a>,
 }
 
 impl<'a, T> Hooks<'a, T> {
-    pub(crate) const fn new(instance: NonNull<T>, site: Site<'a>) -> Self {
+    pub(crate) const fn new(instance: NonNull<Instance<T>>, site: Site<'a>) -> Self {
         Self { instance, site }
     }
 

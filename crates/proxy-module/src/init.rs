@@ -9,7 +9,7 @@ use crate::abi::{
 };
 use crate::ffi::blob::{self, Held};
 use crate::ffi::tree::Tree;
-use crate::slot::Slot;
+use crate::slot::{InitNumber, Slot};
 use crate::{ClusterSlot, EndpointSlot, Error, Result};
 
 /// The making of an instance. What it registers counts only if `new` succeeds.
@@ -24,6 +24,7 @@ pub(crate) struct Site<'a> {
     pub(crate) module: &'a Record,
     pub(crate) registrar: &'a Registrar,
     pub(crate) config: Tree<'a>,
+    pub(crate) number: InitNumber,
 }
 
 impl<'a> Init<'a> {
@@ -96,7 +97,7 @@ impl Site<'_> {
     }
 
     fn slot<T: Default + Send + Sync + 'static>(&self, kind: BlobKind) -> Result<Slot<T>> {
-        let Site { host, registrar, .. } = *self;
+        let Site { host, registrar, number, .. } = *self;
         let (size, align) = (size_of::<Held<T>>(), align_of::<Held<T>>());
         let size = u32::try_from(size).map_err(|_| Error::msg("a slot's type is larger than 4 GiB"))?;
         if align > 64 {
@@ -108,7 +109,7 @@ impl Site<'_> {
         let mut offset = 0;
         let answer = (host.blob)(host, registrar, kind, size, align as u32, Some(ctor), dtor, &mut offset);
         accepted(answer, || format!("a slot of {size} bytes"))?;
-        Ok(Slot { offset, spare: T::default(), kind: PhantomData })
+        Ok(Slot { owner: number, offset, spare: T::default(), kind: PhantomData })
     }
 }
 

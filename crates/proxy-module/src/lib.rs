@@ -62,6 +62,7 @@ mod general;
 mod guard;
 mod init;
 mod record;
+mod reports;
 mod request;
 mod slot;
 
@@ -73,7 +74,8 @@ pub use error::{Error, Result};
 pub use general::{Answer, Cx, Hooks, Implements, Module};
 pub use init::{Cluster, Init};
 pub use record::StaticModule;
-pub use request::{Failure, Outcome, Request, ResponseHead};
+pub use reports::{Failure, Outcome, ResponseHead};
+pub use request::Request;
 pub use slot::{ClusterSlot, EndpointSlot};
 
 pub use inventory;

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use crate::abi::BlobFn;
 use crate::guard;
+use crate::slot::{InitNumber, Slot};
 
 /// What stands in the lent memory, which begins as zeros: a constructor that panics leaves it not ready.
 #[repr(C)]
@@ -19,17 +20,25 @@ pub(crate) fn lifecycle<T: Default + Send + Sync + 'static>() -> (BlobFn, Option
     (make::<T>, std::mem::needs_drop::<T>().then_some(destroy))
 }
 
-/// The state at `offset` of an object's memory, if the object has memory and the state could be made.
+/// The state of `slot` in the memory of an object that the instance number `owner` was shown. The slot's spare state
+/// if the object has no memory, if the state could not be made, or if the slot is another instance's.
 #[inline]
-pub(crate) fn state<'a, T: Default + Send + Sync + 'static>(blob: *mut c_void, offset: u32) -> Option<&'a T> {
-    if blob.is_null() {
-        return None;
+pub(crate) fn state<T: Default + Send + Sync + 'static>(
+    blob: *mut c_void,
+    owner: InitNumber,
+    slot: &Slot<T>,
+) -> &T {
+    if blob.is_null() || owner != slot.owner {
+        return &slot.spare;
     }
-    // SAFETY: F5, slots exist only where `blob` answered their offset for this type and their generation, so a
-    // `Held<T>` lies there, made by `make` before the object was first seen.
-    let held = unsafe { &*blob.byte_add(offset as usize).cast::<Held<T>>() };
+    // SAFETY: F5, the object is of the generation whose `init` the slot is from, in which `blob` answered its offset
+    // for this type: so a `Held<T>` lies there, made by `make` before the object was first seen.
+    let held = unsafe { &*blob.byte_add(slot.offset as usize).cast::<Held<T>>() };
+    if held.ready != 1 {
+        return &slot.spare;
+    }
     // SAFETY: F5, `make` sets `ready` after it wrote the value.
-    (held.ready == 1).then(|| unsafe { held.value.assume_init_ref() })
+    unsafe { held.value.assume_init_ref() }
 }
 
 unsafe extern "C" fn make<T: Default>(blob: *mut c_void) {

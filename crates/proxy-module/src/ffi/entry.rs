@@ -7,6 +7,7 @@ use crate::abi::{Call, Host, Module as Record, Registrar, Status, Value};
 use crate::ffi::tree::{self, Tree};
 use crate::ffi::trylist;
 use crate::init::Site;
+use crate::slot::{InitNumber, Instance};
 use crate::{Balancer, Directives, Error, Hooks, Init, Module, Result, Values, bridge, guard};
 
 /// `init` of a [`Balancer`].
@@ -21,7 +22,7 @@ pub unsafe extern "C" fn init_balancer<T: Balancer>(
     registrar: &Registrar,
     state: &mut *mut c_void,
 ) -> Status {
-    let site = Site { host, module, registrar, config: Tree::new(host, config) };
+    let site = Site { host, module, registrar, config: Tree::new(host, config), number: InitNumber::next() };
     guarded_start(call, site, state, T::new, |instance, site| {
         site.register(&trylist::implementation::<T>(instance, site.module))?;
         T::hooks(&mut Hooks::new(instance, site))
@@ -40,7 +41,7 @@ pub unsafe extern "C" fn init_module<T: Module>(
     registrar: &Registrar,
     state: &mut *mut c_void,
 ) -> Status {
-    let site = Site { host, module, registrar, config: Tree::new(host, config) };
+    let site = Site { host, module, registrar, config: Tree::new(host, config), number: InitNumber::next() };
     guarded_start(call, site, state, T::new, |instance, site| T::hooks(&mut Hooks::new(instance, site)))
 }
 
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn init_module<T: Module>(
 /// # Safety
 /// Called by the host only, once, with what `init` answered.
 pub unsafe extern "C" fn fini<T>(state: *mut c_void) {
-    if let Some(instance) = NonNull::new(state.cast::<T>()) {
+    if let Some(instance) = NonNull::new(state.cast::<Instance<T>>()) {
         guard::quiet(|| discard(instance));
     }
 }
@@ -59,12 +60,13 @@ fn guarded_start<T, C: Directives>(
     site: Site<'_>,
     state: &mut *mut c_void,
     new: fn(C, &mut Init<'_>) -> Result<T>,
-    register: fn(NonNull<T>, Site<'_>) -> Result<()>,
+    register: fn(NonNull<Instance<T>>, Site<'_>) -> Result<()>,
 ) -> Status {
     guard::status(call, || {
         bridge::install(tree::forever(site.host), tree::forever_module(site.module));
         let config = C::read(&Values::new(site.config))?;
-        let instance = NonNull::from(Box::leak(Box::new(new(config, &mut Init::new(site))?)));
+        let value = new(config, &mut Init::new(site))?;
+        let instance = NonNull::from(Box::leak(Box::new(Instance { number: site.number, value })));
         let unclaimed = Unclaimed(instance);
         register(instance, site)?;
         std::mem::forget(unclaimed);
@@ -75,7 +77,7 @@ fn guarded_start<T, C: Directives>(
 
 /// An instance that the host does not know of yet: freed if a hook is refused, or the registering panics. Its own
 /// panic is caught here, since a second one during unwinding would end the process.
-struct Unclaimed<T>(NonNull<T>);
+struct Unclaimed<T>(NonNull<Instance<T>>);
 
 impl<T> Drop for Unclaimed<T> {
     fn drop(&mut self) {
@@ -83,7 +85,7 @@ impl<T> Drop for Unclaimed<T> {
     }
 }
 
-fn discard<T>(instance: NonNull<T>) {
+fn discard<T>(instance: NonNull<Instance<T>>) {
     // SAFETY: F6, made by `Box::leak` in `guarded_start` and given up once: by `fini`, or before the host knew.
     drop(unsafe { Box::from_raw(instance.as_ptr()) });
 }

@@ -6,10 +6,11 @@ use std::ptr::NonNull;
 use crate::abi::{Bytes, Call, HookFn, HookImpl, HookSpec, Status};
 use crate::general::{Cx, Implements};
 use crate::guard;
+use crate::slot::Instance;
 
 /// What `T` registers to implement `H`.
 pub(crate) fn implementation<'n, T: Implements<H>, H: HookSpec>(
-    instance: NonNull<T>,
+    instance: NonNull<Instance<T>>,
     before: &'n [Bytes<'n>],
     after: &'n [Bytes<'n>],
 ) -> HookImpl<'n> {
@@ -38,7 +39,7 @@ unsafe extern "C" fn run<T: Implements<H>, H: HookSpec>(
     output: *mut c_void,
 ) -> Status {
     // SAFETY: F6, the instance outlives the generation that calls its hooks.
-    let instance = unsafe { &*user.cast::<T>() };
+    let instance = unsafe { &(*user.cast::<Instance<T>>()).value };
     // SAFETY: F2, the signature says that the caller hands in this struct.
     let input = unsafe { &*input.cast::<H::In<'_>>() };
     // SAFETY: F2, likewise, and nobody else looks at it during the call.

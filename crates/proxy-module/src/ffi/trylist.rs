@@ -8,6 +8,7 @@ use crate::abi::{
     Status, Target, TryVt, order,
 };
 use crate::balancer::{Attempt, Balancer, Begin, Next};
+use crate::slot::{InitNumber, Instance};
 use crate::{Endpoints, Error, Failure, Outcome, Request, ResponseHead, guard};
 
 /// The host aligns scratch to at most a cache line.
@@ -15,13 +16,16 @@ const HOST_ALIGN: usize = 64;
 
 /// What one request's trylist is made of.
 struct Trial<T: Balancer> {
-    balancer: NonNull<T>,
+    instance: NonNull<Instance<T>>,
     set: NonNull<EndpointSet>,
     walk: T::Walk,
 }
 
 /// What `T` registers to implement `proxy.load_balance`.
-pub(crate) fn implementation<T: Balancer>(instance: NonNull<T>, module: &abi::Module) -> HookImpl<'static> {
+pub(crate) fn implementation<T: Balancer>(
+    instance: NonNull<Instance<T>>,
+    module: &abi::Module,
+) -> HookImpl<'static> {
     let func: HookFn = begin::<T>;
     HookImpl {
         size: size_of::<HookImpl<'_>>() as u32,
@@ -53,17 +57,17 @@ unsafe extern "C" fn begin<T: Balancer>(
 ) -> Status {
     // SAFETY: F2, the signature says that the caller hands in these structs.
     let (input, output) = unsafe { (&*input.cast::<LbIn<'_>>(), &mut *output.cast::<LbOut>()) };
-    let balancer = NonNull::new(user.cast::<T>());
-    let (Some(balancer), Some(place)) = (balancer, place::<T>(input)) else { return Status::ABI };
+    let instance = NonNull::new(user.cast::<Instance<T>>());
+    let (Some(instance), Some(place)) = (instance, place::<T>(input)) else { return Status::ABI };
     guard::status(call, || {
         // SAFETY: F6, the instance outlives the generation that calls its hooks.
-        let policy = unsafe { balancer.as_ref() };
-        let walk = match policy.begin(&Request::from(input.request), &Endpoints::of(input.set))? {
+        let Instance { number, value } = unsafe { instance.as_ref() };
+        let walk = match value.begin(&Request::of(input.request), &Endpoints::of(input.set, *number))? {
             Begin::Decline => return Ok(Status::DECLINED),
             Begin::Trylist(walk) => walk,
         };
         // SAFETY: F6, `place` found room for a trial in memory that is this trylist's alone until its `drop`.
-        unsafe { place.write(Trial { balancer, set: NonNull::from(input.set), walk }) };
+        unsafe { place.write(Trial { instance, set: NonNull::from(input.set), walk }) };
         // SAFETY: F6, the functions of the table take what was just written, until `drop`.
         unsafe { output.fill(Table::<T>::VT, place.as_ptr().cast()) };
         Ok(Status::OK)
@@ -98,6 +102,7 @@ impl<T: Balancer> Table<T> {
 /// The parts of a trial that a call works on.
 struct Parts<'a, T: Balancer> {
     balancer: &'a T,
+    owner: InitNumber,
     set: &'a EndpointSet,
     walk: &'a mut T::Walk,
 }
@@ -108,8 +113,8 @@ unsafe fn parts<'a, T: Balancer>(ctx: *mut c_void) -> Parts<'a, T> {
     // SAFETY: F6, calls of one trylist never overlap, so nobody else borrows the trial.
     let trial = unsafe { &mut *ctx.cast::<Trial<T>>() };
     // SAFETY: F6, instance and set outlive the trylist.
-    let (balancer, set) = unsafe { (trial.balancer.as_ref(), trial.set.as_ref()) };
-    Parts { balancer, set, walk: &mut trial.walk }
+    let (instance, set) = unsafe { (trial.instance.as_ref(), trial.set.as_ref()) };
+    Parts { balancer: &instance.value, owner: instance.number, set, walk: &mut trial.walk }
 }
 
 unsafe extern "C" fn next<T: Balancer>(
@@ -119,11 +124,11 @@ unsafe extern "C" fn next<T: Balancer>(
     output: *mut c_void,
 ) -> Status {
     // SAFETY: F6, see `parts`.
-    let Parts { balancer, walk, .. } = unsafe { parts::<T>(ctx) };
+    let Parts { balancer, owner, walk, .. } = unsafe { parts::<T>(ctx) };
     // SAFETY: F2, the table's place says that the caller hands in these structs.
     let (input, target) = unsafe { (&*input.cast::<NextIn<'_>>(), &mut *output.cast::<Target>()) };
     guard::status(call, || {
-        let (index, flags) = match balancer.next(walk, &Attempt { call, input })? {
+        let (index, flags) = match balancer.next(walk, &Attempt { call, input, owner })? {
             Next::Exhausted => return Ok(Status::DONE),
             Next::Endpoint(index) => (index, 0),
             Next::Again(index) => (index, Target::AGAIN),
@@ -141,10 +146,10 @@ unsafe extern "C" fn report_failure<T: Balancer>(
     _output: *mut c_void,
 ) -> Status {
     // SAFETY: F6, see `parts`.
-    let Parts { balancer, set, walk } = unsafe { parts::<T>(ctx) };
+    let Parts { balancer, owner, set, walk } = unsafe { parts::<T>(ctx) };
     // SAFETY: F2, the table's place says that the caller hands in this struct.
     let failure = unsafe { &*input.cast::<abi::Failure>() };
-    told(call, || balancer.failed(walk, &Failure { failure, set, now_ns: call.now_ns }))
+    told(call, || balancer.failed(walk, &Failure { failure, set, owner, now_ns: call.now_ns }))
 }
 
 unsafe extern "C" fn done<T: Balancer>(
@@ -154,10 +159,10 @@ unsafe extern "C" fn done<T: Balancer>(
     _output: *mut c_void,
 ) -> Status {
     // SAFETY: F6, see `parts`.
-    let Parts { balancer, set, walk } = unsafe { parts::<T>(ctx) };
+    let Parts { balancer, owner, set, walk } = unsafe { parts::<T>(ctx) };
     // SAFETY: F2, the table's place says that the caller hands in this struct.
     let outcome = unsafe { &*input.cast::<abi::Outcome>() };
-    told(call, || balancer.done(walk, &Outcome { outcome, set, now_ns: call.now_ns }))
+    told(call, || balancer.done(walk, &Outcome { outcome, set, owner, now_ns: call.now_ns }))
 }
 
 unsafe extern "C" fn response_head<T: Balancer>(
@@ -167,10 +172,10 @@ unsafe extern "C" fn response_head<T: Balancer>(
     _output: *mut c_void,
 ) -> Status {
     // SAFETY: F6, see `parts`.
-    let Parts { balancer, set, walk } = unsafe { parts::<T>(ctx) };
+    let Parts { balancer, owner, set, walk } = unsafe { parts::<T>(ctx) };
     // SAFETY: F2, the table's place says that the caller hands in this struct.
     let head = unsafe { &*input.cast::<ResponseIn<'_>>() };
-    told(call, || balancer.response_head(walk, &ResponseHead { head, set }))
+    told(call, || balancer.response_head(walk, &ResponseHead { head, set, owner }))
 }
 
 fn told(call: &Call<'_>, tell: impl FnOnce()) -> Status {

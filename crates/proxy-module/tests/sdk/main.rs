@@ -5,3 +5,4 @@ mod fake_host;
 mod faults;
 mod general;
 mod round_robin;
+mod slots;
