@@ -164,7 +164,7 @@ const CONF: &[Case] = &[
     ),
     case(
         "ProxyPass /a/../b http://127.0.0.1:1",
-        "Syntax error on line 1 of FILE: `/a/../b` can match no request: path holds a `..` segment",
+        "Syntax error on line 1 of FILE: `/a/../b` can match no request: path holds a `.` or `..` segment",
     ),
     case("ProxyPass /a balancer://nowhere", "Syntax error on line 1 of FILE: there is no cluster 'nowhere'"),
     case("<Proxy http://a/>\n</Proxy>", "Syntax error on line 1 of FILE: `http://a/` is not a cluster"),
