@@ -19,4 +19,6 @@ mod module_errors;
 mod modules;
 mod peers;
 mod request_errors;
+mod request_hooks;
 mod signals;
+mod trylists;

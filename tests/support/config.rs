@@ -1,5 +1,7 @@
 //! Configurations in both spellings, and the one line that differs between a loaded and a compiled-in balancer.
 
+use std::path::Path;
+
 use super::modules;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,11 @@ pub(crate) fn load_module(syntax: Syntax, ident: &str, file: &str) -> String {
         Syntax::Conf => format!("LoadModule {ident} {file}"),
         Syntax::Toml => format!("LoadModule = [\"{ident}\", \"{file}\"]"),
     }
+}
+
+/// As [`load_module`] in httpd's syntax, with the end of the line.
+pub(crate) fn load_line(ident: &str, file: &Path) -> String {
+    load_module(Syntax::Conf, ident, &file.display().to_string()) + "\n"
 }
 
 /// The seed's configuration with endpoints and routes of one's own, written in either spelling.

@@ -1,0 +1,96 @@
+//! Bodies of requests, on their way to the endpoint.
+
+use std::io::{Read, Write};
+
+use super::{passed_on, server};
+use crate::support::origin::{Origin, ok, read_head};
+
+#[test]
+fn a_body_with_a_length_goes_on_with_it() {
+    let seen = passed_on("", "PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0000011\r\n\r\nhello world");
+    assert_eq!((seen.body.as_slice(), seen.field("Content-Length")), (b"hello world".as_slice(), Some("11")));
+}
+
+#[test]
+fn a_chunked_body_goes_on_whole_without_its_extensions() {
+    let body = "5;a=b\r\nhello\r\n0006\r\n world\r\n0\r\n\r\n";
+    let seen =
+        passed_on("", &format!("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
+    assert_eq!(seen.body, b"hello world");
+    assert_eq!((seen.field("Content-Length"), seen.field("Transfer-Encoding")), (None, Some("chunked")));
+    assert!(!seen.raw.windows(3).any(|bytes| bytes == b"a=b"));
+}
+
+#[test]
+fn a_body_streams_to_the_endpoint_while_it_is_being_sent() {
+    let origin = Origin::conversing(|_, mut stream, _| {
+        read_head(&mut stream, &mut Vec::new())?;
+        let mut part = [0; 5];
+        stream.read_exact(&mut part)?;
+        // Answers the first part of a body whose second part waits for this answer.
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n")?;
+        stream.write_all(&part)?;
+        stream.write_all(b"\r\n")?;
+        stream.read_exact(&mut part)?;
+        stream.write_all(b"5\r\n")?;
+        stream.write_all(&part)?;
+        stream.write_all(b"\r\n0\r\n\r\n")
+    });
+    let server = server(&origin, "");
+    let mut client = server.client();
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst");
+    let head = loop {
+        let head = client.bytes(1);
+        if head == b"\r" && client.bytes(3) == b"\n\r\n" {
+            break head;
+        }
+    };
+    assert_eq!(head, b"\r");
+    assert_eq!(client.bytes(10), b"5\r\nfirst\r\n");
+    client.send(b"later");
+    assert_eq!(client.bytes(15), b"5\r\nlater\r\n0\r\n\r\n");
+}
+
+#[test]
+fn expect_100_continue_is_answered_before_the_body_comes() {
+    let origin = Origin::conversing(|_, mut stream, _| {
+        read_head(&mut stream, &mut Vec::new())?;
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        let mut body = [0; 5];
+        stream.read_exact(&mut body)?;
+        stream.write_all(&ok(&body))
+    });
+    let server = server(&origin, "");
+    let mut client = server.client();
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.bytes(25), b"HTTP/1.1 100 Continue\r\n\r\n");
+    client.send(b"hello");
+    let response = client.response();
+    assert_eq!((response.status, response.text().as_str(), response.interim.len()), (200, "hello", 0));
+}
+
+#[test]
+fn an_early_answer_reaches_a_client_that_is_still_sending() {
+    let origin = Origin::conversing(|_, mut stream, _| {
+        read_head(&mut stream, &mut Vec::new())?;
+        stream.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig")
+    });
+    let server = server(&origin, "");
+    let mut client = server.client();
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+    client.send(&[b'x'; 20_000]);
+    let response = client.response();
+    assert_eq!((response.status, response.text().as_str(), response.complete), (413, "big", true));
+}
+
+#[test]
+fn a_client_that_stops_in_the_middle_of_its_body_is_not_passed_on_as_complete() {
+    let origin = Origin::named("ok");
+    let server = server(&origin, "");
+    let mut client = server.client();
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+    client.finish_sending();
+    let response = client.try_response(false).map(|response| response.status).unwrap_or(400);
+    assert_eq!(response, 400);
+    assert_eq!(origin.count(), 0, "the origin must not take it for whole");
+}
