@@ -25,10 +25,11 @@ impl Status {
     /// A limit was reached: a fault.
     pub const LIMIT: Self = Self(-4);
 
-    /// From a request hook: answer the request with this HTTP status, 100 to 599.
+    /// From a request hook: answer the request with this HTTP status, 100 to 599. Any other number is
+    /// [`ERROR`](Self::ERROR), since a wrong answer must not let a request pass.
     #[must_use]
     pub const fn http(code: u16) -> Self {
-        Self(code as i32)
+        if code >= 100 && code <= 599 { Self(code as i32) } else { Self::ERROR }
     }
 
     /// The HTTP status, if this is one.

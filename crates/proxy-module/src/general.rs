@@ -7,7 +7,7 @@ use crate::abi::{self, Bytes, Call, HookSpec, Status};
 use crate::ffi::hook;
 use crate::init::Site;
 use crate::slot::Instance;
-use crate::{Directives, Init, Result};
+use crate::{Directives, Error, Init, Result};
 
 /// A module of any kind. One instance serves one generation of the configuration, on all executors at once.
 pub trait Module: Send + Sync + Sized + 'static {
@@ -50,16 +50,20 @@ pub enum Answer {
     Ok,
     /// Nothing to say: ask the next one.
     Decline,
-    /// Answer the request with this HTTP status, 100 to 599.
+    /// Answer the request with this HTTP status, 100 to 599. Any other number is an error: the request is refused
+    /// and the log says why.
     Http(u16),
 }
 
-impl From<Answer> for Status {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Ok => Self::OK,
-            Answer::Decline => Self::DECLINED,
-            Answer::Http(code) => Self::http(code),
+impl Answer {
+    pub(crate) fn status(self) -> Result<Status> {
+        match self {
+            Self::Ok => Ok(Status::OK),
+            Self::Decline => Ok(Status::DECLINED),
+            Self::Http(code @ 100..=599) => Ok(Status::http(code)),
+            Self::Http(code) => {
+                Err(Error::msg(format!("answered {code}, which is no HTTP status: use 100 to 599")))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use crate::abi::{Bytes, Call, HookFn, HookImpl, HookSpec, Status};
-use crate::general::{Cx, Implements};
+use crate::general::{Answer, Cx, Implements};
 use crate::guard;
 use crate::slot::Instance;
 
@@ -44,5 +44,5 @@ unsafe extern "C" fn run<T: Implements<H>, H: HookSpec>(
     let input = unsafe { &*input.cast::<H::In<'_>>() };
     // SAFETY: F2, likewise, and nobody else looks at it during the call.
     let output = unsafe { &mut *output.cast::<H::Out<'_>>() };
-    guard::status(call, || instance.call(&Cx::new(call), input, output).map(Status::from))
+    guard::status(call, || instance.call(&Cx::new(call), input, output).and_then(Answer::status))
 }

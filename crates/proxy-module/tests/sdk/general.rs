@@ -30,6 +30,9 @@ impl Implements<AccessChecker> for Guard {
         let request = Request::from(input.request);
         match request.path() {
             b"/forbidden" => Ok(Answer::Http(403)),
+            b"/0" => Ok(Answer::Http(0)),
+            b"/1" => Ok(Answer::Http(1)),
+            b"/600" => Ok(Answer::Http(600)),
             b"/error" => Err(Error::msg("no access today")),
             b"/panic" => panic!("no access at {}", cx.now_ns()),
             _ if request.field("host") == Some(b"a.example") => Ok(Answer::Ok),
@@ -51,6 +54,10 @@ fn hooks_answer_by_status() {
     let running = Running::begin(&guard_module, &Node::Null).unwrap();
     let answer = |path| running.call::<AccessChecker>(&RequestIn::new(&request(path)), &mut Unit::default());
     assert_eq!(answer("/forbidden"), (Status::http(403), String::new()));
+    for (path, number) in [("/0", 0), ("/1", 1), ("/600", 600)] {
+        let text = format!("answered {number}, which is no HTTP status: use 100 to 599");
+        assert_eq!((answer(path), Status::http(number)), ((Status::ERROR, text), Status::ERROR));
+    }
     assert_eq!(answer("/error"), (Status::ERROR, "no access today".to_owned()));
     assert_eq!(answer("/"), (Status::OK, String::new()));
     let (status, text) = answer("/panic");
