@@ -11,14 +11,17 @@ pub(crate) fn proxy_lb() -> PathBuf {
     rust("mod-proxy-lb")
 }
 
-type Built = Mutex<BTreeMap<String, Arc<OnceLock<PathBuf>>>>;
+/// A path, or why there is none.
+type Module = Result<PathBuf, String>;
+
+type Built = Mutex<BTreeMap<String, Arc<OnceLock<Module>>>>;
 
 static BUILT: LazyLock<Built> = LazyLock::new(Built::default);
 
-/// The path of the module `name`, made by `build` when it is first asked for.
-fn once(name: &str, build: impl FnOnce() -> PathBuf) -> PathBuf {
+/// The path of the module `name`, made by `build` when it is first asked for; what failed is not tried again.
+fn once(name: &str, build: impl FnOnce() -> Module) -> PathBuf {
     let cell = Arc::clone(BUILT.lock().unwrap().entry(name.to_owned()).or_default());
-    cell.get_or_init(build).clone()
+    cell.get_or_init(build).clone().unwrap_or_else(|text| panic!("{text}"))
 }
 
 /// The file of the package `package`, built as a shared library: `mod-proxy-lb` becomes `mod_proxy_lb.so`.
@@ -26,16 +29,16 @@ pub(crate) fn rust(package: &str) -> PathBuf {
     once(package, || {
         let file = format!("{}.so", package.replace('-', "_"));
         if let Some(ready) = ready(&file) {
-            return ready;
+            return Ok(ready);
         }
         // A target directory of its own: the one in use may be locked by the cargo that runs these tests.
         let target = tmp().join("modules-target");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["rustc", "--quiet", "--lib", "--crate-type", "cdylib", "--package", package]);
         cargo.arg("--target-dir").arg(&target).current_dir(root());
-        run(&mut cargo);
+        run(&mut cargo)?;
         let built = target.join("debug").join(format!("lib{file}"));
-        place(&built, &file)
+        Ok(place(&built, &file))
     })
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn c(source: &str, flags: &[&str]) -> PathBuf {
     let file = format!("mod_{stem}{variant}.so");
     once(&file.clone(), || {
         if let Some(ready) = ready(&file) {
-            return ready;
+            return Ok(ready);
         }
         let out = tmp().join(format!("{file}.new"));
         let mut cc = Command::new("cc");
@@ -54,8 +57,8 @@ pub(crate) fn c(source: &str, flags: &[&str]) -> PathBuf {
         cc.args(["-shared", "-fPIC", "-fvisibility=hidden", "-pthread"]).args(flags);
         cc.arg("-I").arg(root().join("crates/proxy-abi/include"));
         cc.arg("-o").arg(&out).arg(root().join(source));
-        run(&mut cc);
-        place(&out, &file)
+        run(&mut cc)?;
+        Ok(place(&out, &file))
     })
 }
 
@@ -83,7 +86,10 @@ fn place(built: &Path, file: &str) -> PathBuf {
     path
 }
 
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr)))
 }
