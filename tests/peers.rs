@@ -14,7 +14,7 @@ use crate::support::ports::Refused;
 use crate::support::process::Watched;
 use crate::support::server::Server;
 use crate::support::skip;
-use crate::support::wait::until_true;
+use crate::support::wait::{uninterrupted, until_true};
 
 /// A server that passes everything on to `url`, behind one dead endpoint.
 fn balanced(url: &str) -> (Server, Refused) {
@@ -230,7 +230,7 @@ fn count_zeros(stream: &mut TcpStream, count: u64) -> std::io::Result<bool> {
     let (mut left, mut all) = (count, true);
     while left > 0 {
         let most = block.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let part = stream.read(&mut block[..most])?;
+        let part = uninterrupted(|| stream.read(&mut block[..most]))?;
         if part == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }

@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::wait::uninterrupted;
+
 /// Longer than any answer takes: running into it fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -209,7 +211,7 @@ impl Client {
 
     fn fill(&mut self) -> io::Result<()> {
         let mut chunk = [0; 16 * 1024];
-        match self.stream.read(&mut chunk)? {
+        match uninterrupted(|| self.stream.read(&mut chunk))? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
             count => {
                 self.buffer.extend_from_slice(&chunk[..count]);

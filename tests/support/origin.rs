@@ -11,7 +11,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::client::find;
-use super::wait::until_true;
+use super::wait::{uninterrupted, until_true};
 
 /// A request as it was received.
 #[derive(Clone, Debug, Default)]
@@ -234,7 +234,7 @@ fn accept(listener: &TcpListener, ledger: &Arc<Ledger>, ended: &AtomicBool, serv
 
 fn wait_for_the_end(stream: &mut TcpStream) -> io::Result<()> {
     let mut scratch = [0; 4096];
-    while stream.read(&mut scratch)? > 0 {}
+    while uninterrupted(|| stream.read(&mut scratch))? > 0 {}
     Ok(())
 }
 
@@ -266,7 +266,7 @@ pub(crate) fn read_request(conn: usize, stream: &mut TcpStream, ledger: &Ledger)
 pub(crate) fn read_head(stream: &mut TcpStream, raw: &mut Vec<u8>) -> io::Result<()> {
     let mut chunk = [0; 4096];
     loop {
-        let count = stream.peek(&mut chunk)?;
+        let count = uninterrupted(|| stream.peek(&mut chunk))?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -1,5 +1,6 @@
 //! Waiting for something to become true, with a deadline: a test never sleeps for a fixed time.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 /// Longer than anything that is waited for takes on a busy machine.
@@ -17,6 +18,16 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         }
         assert!(Instant::now() < end, "waited {DEADLINE:?} in vain for: {what}");
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Calls again what a signal has interrupted: a debugger or a frozen machine is no reason to fail.
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 
