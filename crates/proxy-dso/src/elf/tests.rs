@@ -80,3 +80,45 @@ proptest! {
         prop_assert!(notes_of(&bytes, align).count() <= bytes.len());
     }
 }
+
+/// Where the loader's own tables are in the real file: program headers, then everything the dynamic segment names.
+fn at_virtual(bytes: &[u8], wanted: u64) -> (usize, u64) {
+    let headers = bytes[64..].chunks(56).take(usize::from(bytes[56]));
+    let dynamic = headers.clone().find(|header| u32_at(header, 0) == PT_DYNAMIC).unwrap();
+    let place = u64_at(dynamic, 8) as usize;
+    let index = bytes[place..].chunks(16).position(|entry| u64_at(entry, 0) == wanted).unwrap();
+    (place + index * 16, u64_at(&bytes[place + index * 16..], 8))
+}
+
+#[test]
+fn numbers_that_would_lead_the_loader_astray_are_refused() {
+    let bytes = a_real_file();
+    assert!(Elf::read(&bytes).is_ok());
+    let refused = |place: usize, value: u64| {
+        let mut bytes = bytes.clone();
+        bytes[place..place + 8].copy_from_slice(&value.to_le_bytes());
+        match Elf::read(&bytes) {
+            Err(Cause::BrokenElf { what }) => what,
+            other => panic!("{:?}", other.err()),
+        }
+    };
+    // STRTAB, SYMTAB, RELA, and the sizes of the last and of the strings.
+    for tag in [5, 6, 7] {
+        let (entry, value) = at_virtual(&bytes, tag);
+        assert_ne!(refused(entry + 8, value + (1 << 40)), "", "address of {tag}");
+        assert_ne!(refused(entry, 0x5000_0000), "", "kind of {tag}");
+    }
+    for tag in [8, 10] {
+        let (entry, value) = at_virtual(&bytes, tag);
+        assert_ne!(refused(entry + 8, value + (1 << 30)), "", "size of {tag}");
+    }
+    let rela = at_virtual(&bytes, 7).1 as usize;
+    assert_eq!(refused(rela, 1 << 40), "a relocation outside of what is loaded");
+    // The address of the second segment that is loaded.
+    let load =
+        (0..usize::from(bytes[56])).map(|index| 64 + index * 56).filter(|at| u32_at(&bytes, *at) == PT_LOAD);
+    let second = load.clone().nth(1).unwrap();
+    for address in [u64_at(&bytes, second + 16) + 8, 0, 1 << 40] {
+        assert_eq!(refused(second + 16, address), "a segment that cannot be mapped where it wants to be");
+    }
+}
