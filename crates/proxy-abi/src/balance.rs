@@ -1,7 +1,6 @@
 //! `proxy.load_balance`, revision 1: the seed's hook and the structs of its trylist.
 
 use core::ffi::c_void;
-use core::fmt;
 use core::mem::offset_of;
 
 use crate::{Bytes, EndpointSet, HookFn, HookKind, HookSpec, Request};
@@ -12,52 +11,51 @@ pub struct LoadBalance;
 
 impl HookSpec for LoadBalance {
     const NAME: &'static str = "proxy.load_balance";
+    const REVISION: u32 = 1;
     const KIND: HookKind = HookKind::KEYED;
-    const LAYOUT: &'static str = "proxy.load_balance/1 LbIn{u32 size;u32 max_attempts;Bytes load_balancer_module_id;\
-        Bytes unparsed_uri;Request* request;EndpointSet* set;u64 hash;void* cfg;u8* scratch;u32 scratch_size;\
-        u32 scratch_align} -> LbOut{u32 size;u32 reserved;TryVt* vt;void* ctx}";
     const DOC: &'static str = "chooses the endpoints to try for a request, in order";
-    type In<'a> = LbIn<'a>;
-    type Out<'a> = LbOut;
+    type In = LbIn<'static>;
+    type Out = LbOut;
 }
 
-/// What the seed's hook is given, and the snapshot of endpoints to choose from.
-///
-/// `request`, `unparsed_uri`, `set` and `scratch` keep their addresses until the trylist is dropped.
-#[repr(C)]
-#[derive(Debug)]
-pub struct LbIn<'a> {
-    /// Bytes of this struct.
-    pub size: u32,
-    /// How often the server will ask at most.
-    pub max_attempts: u32,
-    /// Who is asked.
-    pub load_balancer_module_id: Bytes<'a>,
-    /// The target of the request line, byte for byte.
-    pub unparsed_uri: Bytes<'a>,
-    /// The request.
-    pub request: &'a Request<'a>,
-    /// The endpoints; an index means a place in it.
-    pub set: &'a EndpointSet,
-    /// Reserved, 0: a hash computed by the core from configuration.
-    pub hash: u64,
-    /// Reserved, null.
-    pub cfg: *const c_void,
-    /// `scratch_size` bytes for this trylist, as asked for in the [`HookImpl`](crate::HookImpl); not zeroed.
-    pub scratch: *mut u8,
-    /// How many.
-    pub scratch_size: u32,
-    /// Their alignment.
-    pub scratch_align: u32,
+crate::crossing! {
+    /// What the seed's hook is given, and the snapshot of endpoints to choose from.
+    ///
+    /// `request`, `unparsed_uri`, `set` and `scratch` keep their addresses until the trylist is dropped.
+    pub struct LbIn<'a> {
+        /// Bytes of this struct.
+        pub size: u32,
+        /// How often the server will ask at most.
+        pub max_attempts: u32,
+        /// Who is asked.
+        pub load_balancer_module_id: Bytes<'a>,
+        /// The target of the request line, byte for byte.
+        pub unparsed_uri: Bytes<'a>,
+        /// The request.
+        pub request: &'a Request<'a>,
+        /// The endpoints; an index means a place in it.
+        pub set: &'a EndpointSet,
+        /// Reserved, 0: a hash computed by the core from configuration.
+        pub hash: u64,
+        /// Reserved, null.
+        pub cfg: *const c_void,
+        /// `scratch_size` bytes for this trylist, as asked for in the [`HookImpl`](crate::HookImpl); not zeroed.
+        pub scratch: *mut u8,
+        /// How many.
+        pub scratch_size: u32,
+        /// Their alignment.
+        pub scratch_align: u32,
+    }
 }
 
-/// The answer: a trylist. Filled by the module; read by [`Trylist::new`](crate::Trylist::new).
-#[repr(C)]
-pub struct LbOut {
-    pub(crate) size: u32,
-    pub(crate) reserved: u32,
-    pub(crate) vt: *const TryVt,
-    pub(crate) ctx: *mut c_void,
+crate::crossing! {
+    /// The answer: a trylist. Filled by the module; read by [`Trylist::new`](crate::Trylist::new).
+    pub struct LbOut {
+        pub(crate) size: u32,
+        pub(crate) reserved: u32,
+        pub(crate) vt: *const TryVt,
+        pub(crate) ctx: *mut c_void,
+    }
 }
 
 impl LbOut {
@@ -91,12 +89,6 @@ impl LbOut {
 impl Default for LbOut {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl fmt::Debug for LbOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LbOut").field("vt", &self.vt).field("ctx", &self.ctx).finish()
     }
 }
 

@@ -4,7 +4,7 @@
 use core::ffi::c_void;
 use core::marker::PhantomData;
 
-use crate::{Bytes, Call, Status};
+use crate::{Bytes, Call, Crosses, Status, Text};
 
 /// The one shape of every hook and of every call of a trylist.
 ///
@@ -73,22 +73,48 @@ pub const fn signature(layout: &str) -> u64 {
 
 /// A hook as Rust sees it: its name, how it runs, and the structs that cross.
 ///
-/// A growing struct keeps the layout text, and so the signature, as long as it only grows at its end.
+/// Its signature is made of the name, the revision and the structs themselves, so that two specs with the same
+/// signature hand over the same structs.
 pub trait HookSpec {
     /// `proxy.load_balance`, `com.example.geo.locate`.
     const NAME: &'static str;
+    /// Another number whenever the meaning changes but the structs do not.
+    const REVISION: u32;
     /// How implementations are run.
     const KIND: HookKind;
-    /// Canonical text of name, revision and both structs, from which the signature is made.
-    const LAYOUT: &'static str;
     /// One sentence for the dumps.
     const DOC: &'static str;
-    /// What the caller hands in.
-    type In<'a>;
+    /// What the caller hands in; see [`crossing!`](crate::crossing).
+    type In: Crosses;
     /// What the implementation fills.
-    type Out<'a>;
-    /// The signature that declaration and implementation must share.
-    const SIGNATURE: u64 = signature(Self::LAYOUT);
+    type Out: Crosses;
+}
+
+/// What the caller of `H` hands in.
+pub type In<'a, H> = <<H as HookSpec>::In as Crosses>::At<'a>;
+/// What the implementation of `H` fills.
+pub type Out<'a, H> = <<H as HookSpec>::Out as Crosses>::At<'a>;
+
+/// The text of name, revision and both structs, from which the signature is made.
+#[must_use]
+pub const fn layout_of<H: HookSpec>() -> &'static str {
+    let text: &'static Text = const {
+        &Text::EMPTY
+            .and(H::NAME)
+            .and("/")
+            .and_number(H::REVISION)
+            .and(" ")
+            .and(H::In::TEXT.as_str())
+            .and(" -> ")
+            .and(H::Out::TEXT.as_str())
+    };
+    text.as_str()
+}
+
+/// The signature that declaration and implementation must share.
+#[must_use]
+pub const fn signature_of<H: HookSpec>() -> u64 {
+    const { signature(layout_of::<H>()) }
 }
 
 /// Declares a hook.
@@ -103,9 +129,9 @@ pub struct HookDecl<'a> {
     pub name: Bytes<'a>,
     /// Its signature.
     pub sig: u64,
-    /// Bytes of the input struct.
+    /// Bytes of the input struct; for people, since the signature says it already.
     pub in_size: u32,
-    /// Bytes of the output struct.
+    /// Bytes of the output struct; likewise.
     pub out_size: u32,
     /// One sentence.
     pub doc: Bytes<'a>,
@@ -121,11 +147,11 @@ impl HookDecl<'static> {
             size: size_of::<Self>() as u32,
             kind: H::KIND,
             name: Bytes::of(H::NAME),
-            sig: H::SIGNATURE,
-            in_size: size_of::<H::In<'static>>() as u32,
-            out_size: size_of::<H::Out<'static>>() as u32,
+            sig: signature_of::<H>(),
+            in_size: size_of::<In<'static, H>>() as u32,
+            out_size: size_of::<Out<'static, H>>() as u32,
             doc: Bytes::of(H::DOC),
-            layout: Bytes::of(H::LAYOUT),
+            layout: Bytes::of(layout_of::<H>()),
         }
     }
 }
@@ -189,7 +215,7 @@ impl RawEntry {
     /// As an implementation of `H`, if that is what it was registered for.
     #[must_use]
     pub fn typed<H: HookSpec>(self) -> Option<Entry<H>> {
-        (self.sig == H::SIGNATURE).then_some(Entry { raw: self, spec: PhantomData })
+        (self.sig == signature_of::<H>()).then_some(Entry { raw: self, spec: PhantomData })
     }
 }
 
@@ -211,9 +237,9 @@ impl<H: HookSpec> Copy for Entry<H> {}
 impl<H: HookSpec> Entry<H> {
     /// Calls it.
     #[inline]
-    pub fn call<'a>(&self, call: &Call<'_>, input: &H::In<'a>, output: &mut H::Out<'a>) -> Status {
-        let input: *const H::In<'a> = input;
-        let output: *mut H::Out<'a> = output;
+    pub fn call<'a>(&self, call: &Call<'_>, input: &In<'a, H>, output: &mut Out<'a, H>) -> Status {
+        let input: *const In<'a, H> = input;
+        let output: *mut Out<'a, H> = output;
         // SAFETY: F2 and F3, the signature says that the function takes these structs, and it does not unwind.
         unsafe { (self.raw.func)(self.raw.user, call, input.cast(), output.cast()) }
     }

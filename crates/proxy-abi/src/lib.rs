@@ -14,6 +14,7 @@ compile_error!("the module boundary is defined for 64-bit little-endian targets 
 mod balance;
 mod bytes;
 mod call;
+mod crossing;
 mod descriptor;
 mod endpoints;
 mod hook;
@@ -27,12 +28,16 @@ pub use balance::{
 };
 pub use bytes::{Bytes, RawBytes};
 pub use call::{Call, ErrSink};
+pub use crossing::{Crosses, Field, Plain, Text};
 pub use descriptor::{
     ArgKind, Directive, FiniFn, InitFn, MAGIC, Module, NOTE_OWNER, NOTE_SECTION, NOTE_TYPE_MODULE, Note,
     NoteDesc, flags, ident_is_valid, scopes,
 };
 pub use endpoints::{CacheLine, Endpoint, EndpointSet, Health, Stats};
-pub use hook::{Entry, HookDecl, HookFn, HookImpl, HookKind, HookSpec, RawEntry, order, signature};
+pub use hook::{
+    Entry, HookDecl, HookFn, HookImpl, HookKind, HookSpec, In, Out, RawEntry, layout_of, order, signature,
+    signature_of,
+};
 pub use host::{
     BlobFn, BlobKind, ClusterDecl, EndpointDecl, Host, Level, LogField, Registrar, STATIC_MODULE, Value,
     ValueKind,

@@ -153,16 +153,16 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Input of the hooks that see a request.
-#[repr(C)]
-#[derive(Debug)]
-pub struct RequestIn<'a> {
-    /// Bytes of this struct.
-    pub size: u32,
-    /// Reserved, zero.
-    pub reserved: u32,
-    /// The request.
-    pub request: &'a Request<'a>,
+crate::crossing! {
+    /// Input of the hooks that see a request.
+    pub struct RequestIn<'a> {
+        /// Bytes of this struct.
+        pub size: u32,
+        /// Reserved, zero.
+        pub reserved: u32,
+        /// The request.
+        pub request: &'a Request<'a>,
+    }
 }
 
 impl<'a> RequestIn<'a> {
@@ -173,60 +173,60 @@ impl<'a> RequestIn<'a> {
     }
 }
 
-/// Input of `proxy.response_head` and of a trylist's `response_head`.
-#[repr(C)]
-#[derive(Debug)]
-pub struct ResponseIn<'a> {
-    /// Bytes of this struct.
-    pub size: u32,
-    /// The status of the response.
-    pub status: u32,
-    /// Index of the endpoint that answered in the trylist's set; `u32::MAX` without a trylist.
-    pub index: u32,
-    /// Reserved, zero.
-    pub reserved: u32,
-    /// The endpoint's id, 0 if nobody was asked.
-    pub id: u64,
-    /// The request.
-    pub request: &'a Request<'a>,
-    /// The fields of the response as received.
-    pub fields: Fields<'a>,
+crate::crossing! {
+    /// Input of `proxy.response_head` and of a trylist's `response_head`.
+    pub struct ResponseIn<'a> {
+        /// Bytes of this struct.
+        pub size: u32,
+        /// The status of the response.
+        pub status: u32,
+        /// Index of the endpoint that answered in the trylist's set; `u32::MAX` without a trylist.
+        pub index: u32,
+        /// Reserved, zero.
+        pub reserved: u32,
+        /// The endpoint's id, 0 if nobody was asked.
+        pub id: u64,
+        /// The request.
+        pub request: &'a Request<'a>,
+        /// The fields of the response as received.
+        pub fields: Fields<'a>,
+    }
 }
 
-/// Input of `proxy.log_transaction`.
-#[repr(C)]
-#[derive(Debug)]
-pub struct LogIn<'a> {
-    /// Bytes of this struct.
-    pub size: u32,
-    /// The status sent, 0 if none was.
-    pub status: u32,
-    /// How many endpoints were tried.
-    pub tries: u32,
-    /// Reserved, zero.
-    pub reserved: u32,
-    /// The id of the endpoint that answered, 0 if none did.
-    pub id: u64,
-    /// Body bytes sent to the client.
-    pub sent: u64,
-    /// Body bytes received from the client.
-    pub received: u64,
-    /// From the request's first byte to the end, microseconds.
-    pub total_us: u64,
-    /// The request.
-    pub request: &'a Request<'a>,
-    /// `host:port` of the endpoint that answered, or empty.
-    pub endpoint: Bytes<'a>,
+crate::crossing! {
+    /// Input of `proxy.log_transaction`.
+    pub struct LogIn<'a> {
+        /// Bytes of this struct.
+        pub size: u32,
+        /// The status sent, 0 if none was.
+        pub status: u32,
+        /// How many endpoints were tried.
+        pub tries: u32,
+        /// Reserved, zero.
+        pub reserved: u32,
+        /// The id of the endpoint that answered, 0 if none did.
+        pub id: u64,
+        /// Body bytes sent to the client.
+        pub sent: u64,
+        /// Body bytes received from the client.
+        pub received: u64,
+        /// From the request's first byte to the end, microseconds.
+        pub total_us: u64,
+        /// The request.
+        pub request: &'a Request<'a>,
+        /// `host:port` of the endpoint that answered, or empty.
+        pub endpoint: Bytes<'a>,
+    }
 }
 
-/// Output of hooks that answer by their status alone.
-#[repr(C)]
-#[derive(Debug)]
-pub struct Unit {
-    /// Bytes of this struct.
-    pub size: u32,
-    /// Reserved, zero.
-    pub reserved: u32,
+crate::crossing! {
+    /// Output of hooks that answer by their status alone.
+    pub struct Unit {
+        /// Bytes of this struct.
+        pub size: u32,
+        /// Reserved, zero.
+        pub reserved: u32,
+    }
 }
 
 impl Default for Unit {
@@ -236,49 +236,44 @@ impl Default for Unit {
 }
 
 macro_rules! request_hook {
-    ($(#[$doc:meta])* $hook:ident, $name:literal, $kind:ident, $in:ident, $text:literal, $about:literal) => {
+    ($(#[$doc:meta])* $hook:ident, $name:literal, $kind:ident, $in:ty, $about:literal) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $hook;
 
         impl HookSpec for $hook {
             const NAME: &'static str = $name;
+            const REVISION: u32 = 1;
             const KIND: HookKind = HookKind::$kind;
-            const LAYOUT: &'static str = concat!($name, "/1 ", $text, " -> Unit{u32 size;u32 reserved}");
             const DOC: &'static str = $about;
-            type In<'a> = $in<'a>;
-            type Out<'a> = Unit;
+            type In = $in;
+            type Out = Unit;
         }
     };
 }
 
 request_hook!(
     /// After the head was read and found well-formed.
-    PostReadRequest, "proxy.post_read_request", ALL, RequestIn,
-    "RequestIn{u32 size;u32 reserved;Request* request}",
+    PostReadRequest, "proxy.post_read_request", ALL, RequestIn<'static>,
     "after a well-formed head was read"
 );
 request_hook!(
     /// May refuse a request by an HTTP status.
-    AccessChecker, "proxy.access_checker", ALL, RequestIn,
-    "RequestIn{u32 size;u32 reserved;Request* request}",
+    AccessChecker, "proxy.access_checker", ALL, RequestIn<'static>,
     "may refuse a request by an HTTP status"
 );
 request_hook!(
     /// Last before the request is forwarded.
-    Fixups, "proxy.fixups", ALL, RequestIn,
-    "RequestIn{u32 size;u32 reserved;Request* request}",
+    Fixups, "proxy.fixups", ALL, RequestIn<'static>,
     "last before the request is forwarded"
 );
 request_hook!(
     /// After the head of an endpoint's response was read.
-    ResponseHead, "proxy.response_head", VOID, ResponseIn,
-    "ResponseIn{u32 size;u32 status;u32 index;u32 reserved;u64 id;Request* request;Fields fields}",
+    ResponseHead, "proxy.response_head", VOID, ResponseIn<'static>,
     "after the head of an endpoint's response was read"
 );
 request_hook!(
     /// Once per request, at its end.
-    LogTransaction, "proxy.log_transaction", VOID, LogIn,
-    "LogIn{u32 size;u32 status;u32 tries;u32 reserved;u64 id;u64 sent;u64 received;u64 total_us;Request* request;Bytes endpoint}",
+    LogTransaction, "proxy.log_transaction", VOID, LogIn<'static>,
     "once per request, at its end"
 );

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use proxy_abi as abi;
-use proxy_abi::{ArgKind, BlobKind, FailureKind, Health, HookKind, HookSpec, Level, OutcomeResult, Status};
+use proxy_abi::{ArgKind, BlobKind, FailureKind, Health, HookKind, Level, OutcomeResult, Status};
 
 const HEADER_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c/random.c");
@@ -249,12 +249,12 @@ fn constants(facts: &mut Facts) {
     for (name, number) in numbers() {
         add(&format!("PM_{name}"), number.into());
     }
-    add("PM_SIG_LOAD_BALANCE", abi::LoadBalance::SIGNATURE);
-    add("PM_SIG_POST_READ_REQUEST", abi::PostReadRequest::SIGNATURE);
-    add("PM_SIG_ACCESS_CHECKER", abi::AccessChecker::SIGNATURE);
-    add("PM_SIG_FIXUPS", abi::Fixups::SIGNATURE);
-    add("PM_SIG_RESPONSE_HEAD", abi::ResponseHead::SIGNATURE);
-    add("PM_SIG_LOG_TRANSACTION", abi::LogTransaction::SIGNATURE);
+    add("PM_SIG_LOAD_BALANCE", abi::signature_of::<abi::LoadBalance>());
+    add("PM_SIG_POST_READ_REQUEST", abi::signature_of::<abi::PostReadRequest>());
+    add("PM_SIG_ACCESS_CHECKER", abi::signature_of::<abi::AccessChecker>());
+    add("PM_SIG_FIXUPS", abi::signature_of::<abi::Fixups>());
+    add("PM_SIG_RESPONSE_HEAD", abi::signature_of::<abi::ResponseHead>());
+    add("PM_SIG_LOG_TRANSACTION", abi::signature_of::<abi::LogTransaction>());
 }
 
 /// The enumerations.

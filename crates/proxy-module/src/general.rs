@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 
-use crate::abi::{self, Bytes, Call, HookSpec, Status};
+use crate::abi::{self, Bytes, Call, HookSpec, In, Out, Status};
 use crate::ffi::hook;
 use crate::init::Site;
 use crate::slot::Instance;
@@ -40,7 +40,7 @@ pub trait Implements<H: HookSpec>: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// Ends the request with 500, where the hook can.
-    fn call(&self, cx: &Cx<'_>, input: &H::In<'_>, out: &mut H::Out<'_>) -> Result<Answer>;
+    fn call(&self, cx: &Cx<'_>, input: &In<'_, H>, out: &mut Out<'_, H>) -> Result<Answer>;
 }
 
 /// What a hook answers.

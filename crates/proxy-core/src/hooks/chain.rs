@@ -3,7 +3,7 @@
 use std::fmt;
 
 use proxy_abi as abi;
-use proxy_abi::{Entry, HookKind, HookSpec, Status};
+use proxy_abi::{Entry, HookKind, HookSpec, In, Out, Status};
 use tracing::error;
 
 use super::ModuleIndex;
@@ -71,8 +71,8 @@ impl<H: HookSpec> Chain<H> {
         &self,
         caller: &Caller,
         trace_id: u64,
-        input: &H::In<'a>,
-        mut output: H::Out<'a>,
+        input: &In<'a, H>,
+        mut output: Out<'a, H>,
     ) -> Answer {
         for member in &self.members {
             let call = caller.call(member.host, trace_id);

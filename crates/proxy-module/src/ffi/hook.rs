@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-use crate::abi::{Bytes, Call, HookFn, HookImpl, HookSpec, Status};
+use crate::abi::{Bytes, Call, HookFn, HookImpl, HookSpec, In, Out, Status, signature_of};
 use crate::general::{Answer, Cx, Implements};
 use crate::guard;
 use crate::slot::Instance;
@@ -19,7 +19,7 @@ pub(crate) fn implementation<'n, T: Implements<H>, H: HookSpec>(
         size: size_of::<HookImpl<'_>>() as u32,
         order: T::ORDER,
         name: Bytes::of(H::NAME),
-        sig: H::SIGNATURE,
+        sig: signature_of::<H>(),
         key: Bytes::EMPTY,
         func: Some(func),
         user: instance.as_ptr().cast(),
@@ -41,8 +41,8 @@ unsafe extern "C" fn run<T: Implements<H>, H: HookSpec>(
     // SAFETY: F6, the instance outlives the generation that calls its hooks.
     let instance = unsafe { &(*user.cast::<Instance<T>>()).value };
     // SAFETY: F2, the signature says that the caller hands in this struct.
-    let input = unsafe { &*input.cast::<H::In<'_>>() };
+    let input = unsafe { &*input.cast::<In<'_, H>>() };
     // SAFETY: F2, likewise, and nobody else looks at it during the call.
-    let output = unsafe { &mut *output.cast::<H::Out<'_>>() };
+    let output = unsafe { &mut *output.cast::<Out<'_, H>>() };
     guard::status(call, || instance.call(&Cx::new(call), input, output).and_then(Answer::status))
 }

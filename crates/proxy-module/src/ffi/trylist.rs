@@ -31,7 +31,7 @@ pub(crate) fn implementation<T: Balancer>(
         size: size_of::<HookImpl<'_>>() as u32,
         order: order::MIDDLE,
         name: Bytes::of(LoadBalance::NAME),
-        sig: LoadBalance::SIGNATURE,
+        sig: abi::signature_of::<LoadBalance>(),
         key: module.ident,
         func: Some(func),
         user: instance.as_ptr().cast(),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use proxy_module::abi::{RequestIn, Status, Unit};
+use proxy_module::abi::{self, Bytes, RequestIn, Status, Unit};
 use proxy_module::prelude::*;
 
 use crate::fake_host::{Desk, Node, Running, STATIC, request};
@@ -132,4 +132,86 @@ fn a_panic_in_hooks_and_another_in_the_instances_drop_are_one_answer() {
     let refused = Running::begin(&bomb_module, &Node::Null).unwrap_err();
     assert_eq!(refused.status, Status::PANICKED);
     assert!(refused.message.ends_with(": in hooks"), "{}", refused.message);
+}
+
+proxy_module::abi::crossing! {
+    /// Whom to locate.
+    struct LocateIn<'a> {
+        /// Bytes of this struct.
+        size: u32,
+        /// As the client wrote it.
+        address: Bytes<'a>,
+        /// Written for ever, borrowed for the call all the same.
+        request: &'static abi::Request<'static>,
+    }
+}
+
+proxy_module::abi::crossing! {
+    /// Where it is.
+    struct LocateOut {
+        /// Bytes of this struct.
+        size: u32,
+        /// Metres above the sea.
+        height: i32,
+    }
+}
+
+/// A hook of a module's own, declared without unsafe code.
+struct Locate;
+
+impl HookSpec for Locate {
+    const NAME: &'static str = "com.example.locate";
+    const REVISION: u32 = 12;
+    const KIND: abi::HookKind = abi::HookKind::FIRST;
+    const DOC: &'static str = "finds places";
+    type In = LocateIn<'static>;
+    type Out = LocateOut;
+}
+
+#[test]
+fn a_modules_own_hook_is_known_by_its_structs() {
+    struct Height;
+    impl Module for Height {
+        type Config = ();
+        fn new((): (), init: &mut Init<'_>) -> Result<Self> {
+            init.declare::<Locate>()?;
+            Ok(Self)
+        }
+        fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+            hooks.implement::<Locate>()
+        }
+    }
+    impl Implements<Locate> for Height {
+        fn call(&self, _cx: &Cx<'_>, input: &LocateIn<'_>, out: &mut LocateOut) -> Result<Answer> {
+            out.height = input.address.as_slice().len() as i32 + input.request.version as i32;
+            Ok(Answer::Ok)
+        }
+    }
+    proxy_module::module!(height_module: init Height);
+
+    assert_eq!(
+        abi::layout_of::<Locate>(),
+        "com.example.locate/12 LocateIn{u32 size;Bytes address;Request* request} -> LocateOut{u32 size;i32 height}"
+    );
+    let running = Running::begin(&height_module, &Node::Null).unwrap();
+    let request = request("/");
+    let mut out = LocateOut { size: size_of::<LocateOut>() as u32, height: 0 };
+    let input =
+        LocateIn { size: size_of::<LocateIn<'_>>() as u32, address: Bytes::of("abc"), request: &request };
+    assert_eq!(running.call::<Locate>(&input, &mut out).0, Status::OK);
+    assert_eq!((out.height, input.size, out.size), (14, 32, 8));
+}
+
+#[test]
+fn a_spec_of_other_structs_is_another_hook() {
+    struct Mistaken;
+    impl HookSpec for Mistaken {
+        const NAME: &'static str = Fixups::NAME;
+        const REVISION: u32 = Fixups::REVISION;
+        const KIND: abi::HookKind = Fixups::KIND;
+        const DOC: &'static str = "";
+        type In = LocateIn<'static>;
+        type Out = Unit;
+    }
+    assert_ne!(abi::signature_of::<Mistaken>(), abi::signature_of::<Fixups>());
 }

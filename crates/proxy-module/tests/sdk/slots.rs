@@ -8,8 +8,11 @@ use proxy_module::prelude::*;
 use crate::fake_host::{Node, Running, Set, Trial, request};
 
 /// Where the module keeps what it should not: past its instance, and past an `init` that failed.
-static KEPT: Mutex<Option<Arc<(ClusterSlot<Text>, EndpointSlot<Text>)>>> = Mutex::new(None);
+static KEPT: Mutex<Option<Arc<Slots>>> = Mutex::new(None);
 static ROUND: AtomicU32 = AtomicU32::new(0);
+
+/// What is kept.
+type Slots = (ClusterSlot<Text>, EndpointSlot<Text>);
 
 /// Read through as a pointer, so that a wrong place cannot pass for a right one.
 struct Text(Vec<u8>);

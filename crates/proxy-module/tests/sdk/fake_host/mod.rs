@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proxy_module::abi::{
-    BlobFn, BlobKind, Call, ErrSink, HookSpec, Host, Level, Module, RawEntry, Registrar, STATIC_MODULE,
-    Status, Value,
+    BlobFn, BlobKind, Call, ErrSink, HookSpec, Host, In, Level, Module, Out, RawEntry, Registrar,
+    STATIC_MODULE, Status, Value,
 };
 
 mod set;
@@ -163,8 +163,8 @@ impl Running {
 
     pub(crate) fn call<'a, H: HookSpec>(
         &self,
-        input: &H::In<'a>,
-        output: &mut H::Out<'a>,
+        input: &In<'a, H>,
+        output: &mut Out<'a, H>,
     ) -> (Status, String) {
         let err = ErrSink::new();
         let entry = self.hook(H::NAME).entry.typed::<H>().expect("the signature is right");
