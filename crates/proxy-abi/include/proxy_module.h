@@ -69,12 +69,18 @@ typedef struct pm_err_sink pm_err_sink;   /* opaque */
 typedef struct pm_registrar pm_registrar; /* opaque; in init only */
 typedef struct pm_value pm_value;         /* opaque; a piece of configuration, valid until init returns */
 
+/* The executor's generator of random numbers, SplitMix64; not for secrets. */
+typedef struct pm_random {
+    uint64_t state;
+} pm_random;
+
 /* The circumstances of one call; valid until it returns. */
 typedef struct pm_call {
     uint32_t size;
     uint32_t executor;      /* UINT32_MAX outside of any; for this call only */
     const pm_host *host;    /* lives as long as the process */
     const pm_err_sink *err; /* for pm_host.set_error */
+    pm_random *random;      /* the executor's generator, see pm_random_next */
     uint64_t now_ns;        /* monotonic, read when the executor woke up */
     const void *waker;      /* reserved, null */
     uint64_t deadline_ns;   /* the request's, on the clock of now_ns; 0 for none */
@@ -370,7 +376,8 @@ typedef struct pm_lb_in {
     pm_bytes unparsed_uri;
     const pm_request *request;
     const pm_endpoint_set *set;
-    uint64_t hash;   /* reserved, 0 */
+    uint64_t hash;   /* of hash_key, the same in every process; 0 without a key */
+    pm_bytes hash_key; /* what LBHashKey takes from the request, or empty */
     const void *cfg; /* reserved, null */
     uint8_t *scratch; /* as asked for in pm_hook_impl; not zeroed; this trylist's until drop */
     uint32_t scratch_size, scratch_align;
@@ -458,7 +465,7 @@ typedef struct pm_outcome {
 #define PM_ORDER_MIDDLE 10
 #define PM_ORDER_LAST 20
 
-#define PM_SIG_LOAD_BALANCE UINT64_C(0x1fe18cbbd4515896)
+#define PM_SIG_LOAD_BALANCE UINT64_C(0xff5a092855dfe0b4)
 #define PM_SIG_POST_READ_REQUEST UINT64_C(0x1ca3f4dcbc16fd14)
 #define PM_SIG_ACCESS_CHECKER UINT64_C(0xa5d6ea3b3c85a9ab)
 #define PM_SIG_FIXUPS UINT64_C(0xe3ffbadd48e5ec28)
@@ -476,6 +483,19 @@ typedef struct pm_outcome {
 /* ---- Inline functions ------------------------------------------------------------------------------------- */
 
 static inline uint32_t pm_load_u32(const uint32_t *counter) { return __atomic_load_n(counter, __ATOMIC_RELAXED); }
+
+/* The next random number, all 64 bits of it. */
+static inline uint64_t pm_random_next(const pm_call *call) {
+    uint64_t mixed = call->random->state += UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return mixed ^ (mixed >> 31);
+}
+
+/* A number below bound, all equally likely; 0 if bound is 0. */
+static inline uint32_t pm_random_below(const pm_call *call, uint32_t bound) {
+    return (uint32_t)(((pm_random_next(call) >> 32) * bound) >> 32);
+}
 
 static inline uint64_t pm_load_u64(const uint64_t *counter) { return __atomic_load_n(counter, __ATOMIC_RELAXED); }
 

@@ -35,8 +35,10 @@ crate::crossing! {
         pub request: &'a Request<'a>,
         /// The endpoints; an index means a place in it.
         pub set: &'a EndpointSet,
-        /// Reserved, 0: a hash computed by the core from configuration.
+        /// Of `hash_key`, the same in every process; 0 without a key.
         pub hash: u64,
+        /// What the cluster's `LBHashKey` takes from the request; empty without one, or if the request has no such thing.
+        pub hash_key: Bytes<'a>,
         /// Reserved, null.
         pub cfg: *const c_void,
         /// `scratch_size` bytes for this trylist, as asked for in the [`HookImpl`](crate::HookImpl); not zeroed.

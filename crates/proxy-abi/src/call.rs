@@ -18,6 +18,8 @@ pub struct Call<'a> {
     pub host: &'a Host,
     /// Where `set_error` puts the text of an [`ERROR`](crate::Status::ERROR).
     pub err: &'a ErrSink,
+    /// The executor's generator of random numbers. A test or a replay gives it a known state.
+    pub random: &'a Random,
     /// Monotonic nanoseconds, read once when the executor woke up.
     pub now_ns: u64,
     /// Reserved, null: this call must not wait.
@@ -31,17 +33,48 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call outside of any executor and request, at time `now_ns`.
     #[must_use]
-    pub const fn new(host: &'a Host, err: &'a ErrSink, now_ns: u64) -> Self {
+    pub const fn new(host: &'a Host, err: &'a ErrSink, random: &'a Random, now_ns: u64) -> Self {
         Self {
             size: size_of::<Call<'_>>() as u32,
             executor: u32::MAX,
             host,
             err,
+            random,
             now_ns,
             waker: core::ptr::null(),
             deadline_ns: 0,
             trace_id: 0,
         }
+    }
+}
+
+/// A generator of random numbers, one an executor: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+/// Generators, OOPSLA 2014). Not for secrets.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Random {
+    state: Cell<u64>,
+}
+
+impl Random {
+    /// The generator that begins with `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { state: Cell::new(seed) }
+    }
+
+    /// The next number, all 64 bits of it.
+    pub fn next(&self) -> u64 {
+        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state.set(state);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number below `bound`, each as likely as any other but for less than 2^-32; 0 if `bound` is 0.
+    pub fn below(&self, bound: u32) -> u32 {
+        ((self.next() >> 32).wrapping_mul(bound as u64) >> 32) as u32
     }
 }
 

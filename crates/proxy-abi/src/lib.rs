@@ -27,7 +27,7 @@ pub use balance::{
     Failure, FailureKind, LbIn, LbOut, LoadBalance, NextIn, Outcome, OutcomeResult, Target, TryVt,
 };
 pub use bytes::{Bytes, RawBytes};
-pub use call::{Call, ErrSink};
+pub use call::{Call, ErrSink, Random};
 pub use crossing::{Crosses, Field, Plain, Text};
 pub use descriptor::{
     ArgKind, Directive, FiniFn, InitFn, MAGIC, Module, NOTE_OWNER, NOTE_SECTION, NOTE_TYPE_MODULE, Note,

@@ -147,7 +147,7 @@ macro_rules! layout {
 
 fn layouts(facts: &mut Facts) {
     layout! { facts:
-        abi::Call<'_> = "pm_call" { size, executor, host, err, now_ns, waker, deadline_ns, trace_id }
+        abi::Call<'_> = "pm_call" { size, executor, host, err, random, now_ns, waker, deadline_ns, trace_id }
         abi::Directive = "pm_directive" { scopes, args, name, field, doc }
         abi::LogField<'_> = "pm_log_field" { key, value }
         abi::HookDecl<'_> = "pm_hook_decl" { size, kind, name, sig, in_size, out_size, doc, layout }
@@ -180,7 +180,7 @@ fn layouts(facts: &mut Facts) {
             size, stride, version, cluster, reserved, name, ptr, len, usable, usable_len, blob
         }
         abi::LbIn<'_> = "pm_lb_in" {
-            size, max_attempts, load_balancer_module_id, unparsed_uri, request, set, hash, cfg, scratch,
+            size, max_attempts, load_balancer_module_id, unparsed_uri, request, set, hash, hash_key, cfg, scratch,
             scratch_size, scratch_align
         }
         abi::TryVt = "pm_try_vt" { size, reserved, next, report_failure, drop, done, response_head }

@@ -3,24 +3,45 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use proxy_abi::{CacheLine, Call, ErrSink, Host};
+use proxy_abi::{CacheLine, Call, ErrSink, Host, Random};
 
 /// An executor as modules see it. Owned by the executor's thread.
 pub struct Caller {
     executor: u32,
     now_ns: Cell<u64>,
     err: ErrSink,
+    random: Random,
     scratch: RefCell<Vec<Scratch>>,
+    /// Bytes in `scratch`.
+    pooled: Cell<usize>,
 }
 
+/// An executor keeps at most this many bytes of scratch for later requests: one burst is not paid for for ever.
+const MOST_POOLED: usize = 1 << 20;
+
 /// Memory for one trylist; stays where it is while the trylist moves.
-pub(crate) type Scratch = Box<[CacheLine]>;
+/// No box, as moving one would end what the module has borrowed of it.
+pub(crate) type Scratch = Vec<CacheLine>;
 
 impl Caller {
-    /// The caller that is executor number `executor`; `u32::MAX` for the thread that builds generations.
+    /// The caller that is executor number `executor`; `u32::MAX` for the thread that builds generations. Modules draw
+    /// the same numbers from it each time.
     #[must_use]
     pub const fn new(executor: u32) -> Self {
-        Self { executor, now_ns: Cell::new(0), err: ErrSink::new(), scratch: RefCell::new(Vec::new()) }
+        Self::seeded(executor, executor as u64)
+    }
+
+    /// The same, with numbers that follow from `seed`.
+    #[must_use]
+    pub const fn seeded(executor: u32, seed: u64) -> Self {
+        Self {
+            executor,
+            now_ns: Cell::new(0),
+            err: ErrSink::new(),
+            random: Random::new(seed),
+            scratch: RefCell::new(Vec::new()),
+            pooled: Cell::new(0),
+        }
     }
 
     /// Sets the clock that modules see: monotonic nanoseconds, read once per wake-up by the owner.
@@ -38,7 +59,7 @@ impl Caller {
     #[must_use]
     pub fn call<'a>(&'a self, host: &'a Host, trace_id: u64) -> Call<'a> {
         self.err.clear();
-        let mut call = Call::new(host, &self.err, self.now_ns.get());
+        let mut call = Call::new(host, &self.err, &self.random, self.now_ns.get());
         call.executor = self.executor;
         call.trace_id = trace_id;
         call
@@ -47,16 +68,18 @@ impl Caller {
     /// Takes scratch of at least `size` bytes, aligned to 64.
     pub(crate) fn take_scratch(&self, size: usize) -> Scratch {
         let lines = size.div_ceil(size_of::<CacheLine>());
-        let pooled = self.scratch.borrow_mut().pop().filter(|scratch| scratch.len() >= lines);
+        let pooled = self.scratch.borrow_mut().pop();
+        self.pooled.set(self.pooled.get() - pooled.as_deref().map_or(0, size_of_val));
+        let pooled = pooled.filter(|scratch| scratch.len() >= lines);
         pooled.unwrap_or_else(|| std::iter::repeat_with(CacheLine::new).take(lines.max(4)).collect())
     }
 
     /// Gives scratch back for the next trylist.
     pub(crate) fn give_scratch(&self, scratch: Scratch) {
-        const MOST: usize = 1024;
-        let mut pool = self.scratch.borrow_mut();
-        if pool.len() < MOST {
-            pool.push(scratch);
+        let bytes = self.pooled.get() + size_of_val(&*scratch);
+        if bytes <= MOST_POOLED {
+            self.pooled.set(bytes);
+            self.scratch.borrow_mut().push(scratch);
         }
     }
 }
@@ -64,5 +87,26 @@ impl Caller {
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller").field("executor", &self.executor).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_of_scratch_is_bounded_by_bytes() {
+        let caller = Caller::new(0);
+        let burst: Vec<Scratch> = (0..100).map(|_| caller.take_scratch(64 << 10)).collect();
+        burst.into_iter().for_each(|scratch| caller.give_scratch(scratch));
+        assert_eq!((caller.scratch.borrow().len(), caller.pooled.get()), (16, MOST_POOLED));
+        let larger = caller.take_scratch(128 << 10);
+        assert_eq!(caller.pooled.get(), MOST_POOLED - (64 << 10), "what is too small is given up");
+        caller.give_scratch(larger);
+        assert_eq!(caller.scratch.borrow().len(), 15);
+        while !caller.scratch.borrow().is_empty() {
+            caller.take_scratch(1);
+        }
+        assert_eq!(caller.pooled.get(), 0);
     }
 }

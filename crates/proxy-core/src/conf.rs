@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use proxy_config::Span;
 
+use crate::hash_key::HashSource;
 use crate::origin::Origin;
 use crate::registration::DeclaredCluster;
 use crate::value::Value;
@@ -30,7 +31,8 @@ pub struct ServerConf {
     pub error_log: LogTarget,
     /// What it holds.
     pub log_level: LogLevels,
-    /// Named formats of access logs; `common` and `combined` are always there.
+    /// Named formats of access logs; `common`, `combined` and `proxy` (combined, the endpoint that answered, and how many
+    /// were tried) are always there.
     pub log_formats: Vec<(String, String)>,
     /// Where the process id is written; absolute.
     pub pid_file: Option<PathBuf>,
@@ -38,6 +40,8 @@ pub struct ServerConf {
     pub clusters: Vec<DeclaredCluster>,
     /// `LBMethod CLUSTER MODULE_ID`, in file order.
     pub lb_methods: Vec<LbMethod>,
+    /// `LBHashKey CLUSTER SOURCE`, in file order.
+    pub hash_keys: Vec<LbHashKey>,
     /// The main server first, then the virtual hosts in file order.
     pub servers: Vec<VirtualServer>,
     /// What each module's directives said, by ident: a map from directive names.
@@ -49,6 +53,8 @@ impl ServerConf {
     #[must_use]
     pub fn new(server_root: PathBuf) -> Self {
         let combined = format!("{COMMON} \"%{{Referer}}i\" \"%{{User-Agent}}i\"");
+        let proxy = format!("{combined} %{{endpoint}}x %{{tries}}x");
+        let formats = [("common", COMMON.to_owned()), ("combined", combined), ("proxy", proxy)];
         Self {
             server_root,
             executors: None,
@@ -56,10 +62,11 @@ impl ServerConf {
             shutdown_timeout: Duration::from_secs(30),
             error_log: LogTarget::Stderr,
             log_level: LogLevels { default: LogLevel::Warn, modules: Vec::new() },
-            log_formats: vec![("common".to_owned(), COMMON.to_owned()), ("combined".to_owned(), combined)],
+            log_formats: formats.map(|(name, format)| (name.to_owned(), format)).to_vec(),
             pid_file: None,
             clusters: Vec::new(),
             lb_methods: Vec::new(),
+            hash_keys: Vec::new(),
             servers: vec![VirtualServer::default()],
             module_values: Vec::new(),
         }
@@ -122,6 +129,17 @@ pub struct LbMethod {
     pub cluster: String,
     /// The ident of the module that answers for it, a loaded one.
     pub module: String,
+    /// Where this was said.
+    pub span: Span,
+}
+
+/// `LBHashKey CLUSTER SOURCE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LbHashKey {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Where its requests' keys come from.
+    pub source: HashSource,
     /// Where this was said.
     pub span: Span,
 }

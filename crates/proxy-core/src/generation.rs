@@ -14,6 +14,7 @@ pub use published::Published;
 use crate::caller::Caller;
 use crate::cluster::Cluster;
 use crate::conf::{ProxySettings, ServerConf};
+use crate::hash_key::HashSource;
 use crate::hooks::{Chain, HookTable, Keyed};
 use crate::module::{Instance, ModuleCode, ModuleInfo};
 use crate::routing::{Route, Servers};
@@ -53,6 +54,8 @@ pub struct RequestHooks {
 struct Balanced {
     cluster: Cluster,
     builtin: Builtin,
+    /// What its requests are hashed by.
+    hash_source: Option<HashSource>,
 }
 
 /// Who answers for a load_balancer_module_id; resolved once, so that a request looks up no name.
@@ -138,7 +141,10 @@ impl Generation {
         };
         let endpoints = u32::try_from(cluster.endpoints().len()).unwrap_or(u32::MAX);
         let max_attempts = settings.max_tries.unwrap_or(endpoints);
-        let question = Question { module_id: &balancer.module_id, cluster, builtin, request, max_attempts };
+        let hash_key =
+            balanced.hash_source.as_ref().and_then(|source| source.key(request)).unwrap_or_default();
+        let question =
+            Question { module_id: &balancer.module_id, cluster, builtin, request, hash_key, max_attempts };
         let members = balancer.members.iter().filter_map(|&place| self.load_balance.member(place));
         let begun: Begun<'g> = Policy::begin(caller, &question, members);
         Trylist::of_policy(cluster, caller, begun, max_attempts)

@@ -11,6 +11,7 @@ mod directives;
 pub mod dump;
 pub mod dump_hooks;
 pub mod generation;
+pub mod hash_key;
 pub mod hooks;
 pub mod lower;
 pub mod module;

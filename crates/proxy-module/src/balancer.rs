@@ -116,6 +116,13 @@ impl<'a> Attempt<'a> {
         self.call.now_ns
     }
 
+    /// A random number below `bound`, all equally likely; 0 if `bound` is 0. From the server, so that a test or a
+    /// replay can repeat it.
+    #[must_use]
+    pub fn random_below(&self, bound: u32) -> u32 {
+        self.call.random.below(bound)
+    }
+
     /// The executor that asks. A number for this call only: the next one may come from another.
     #[must_use]
     pub const fn executor(&self) -> u32 {

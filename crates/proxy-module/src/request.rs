@@ -6,76 +6,98 @@ use crate::abi;
 
 /// A request. All text is borrowed bytes, as received, and never promised to be UTF-8.
 #[derive(Clone, Copy)]
-pub struct Request<'a>(&'a abi::Request<'a>);
+pub struct Request<'a> {
+    request: &'a abi::Request<'a>,
+    hash: u64,
+    hash_key: &'a [u8],
+}
 
 impl<'a> From<&'a abi::Request<'a>> for Request<'a> {
     fn from(request: &'a abi::Request<'a>) -> Self {
-        Self(request)
+        Self::of(request)
     }
 }
 
 impl<'a> Request<'a> {
     pub(crate) const fn of(request: &'a abi::Request<'a>) -> Self {
-        Self(request)
+        Self { request, hash: 0, hash_key: &[] }
+    }
+
+    /// The request that a trylist is for.
+    pub(crate) const fn hashed(input: &abi::LbIn<'a>) -> Self {
+        Self { request: input.request, hash: input.hash, hash_key: input.hash_key.as_slice() }
+    }
+
+    /// What the cluster's `LBHashKey` takes from the request, in [`Balancer::begin`](crate::Balancer::begin); empty
+    /// without that directive, or if the request has no such thing.
+    #[must_use]
+    pub const fn hash_key(&self) -> &'a [u8] {
+        self.hash_key
+    }
+
+    /// The hash of [`hash_key`](Self::hash_key), the same in every process and version; 0 without a key.
+    #[must_use]
+    pub const fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// `GET`.
     #[must_use]
     pub const fn method(&self) -> &'a [u8] {
-        self.0.method.as_slice()
+        self.request.method.as_slice()
     }
 
     /// The path.
     #[must_use]
     pub const fn path(&self) -> &'a [u8] {
-        self.0.path.as_slice()
+        self.request.path.as_slice()
     }
 
     /// The query, without its question mark.
     #[must_use]
     pub const fn query(&self) -> &'a [u8] {
-        self.0.query.as_slice()
+        self.request.query.as_slice()
     }
 
     /// The target of the request line, byte for byte.
     #[must_use]
     pub const fn unparsed_uri(&self) -> &'a [u8] {
-        self.0.unparsed_uri.as_slice()
+        self.request.unparsed_uri.as_slice()
     }
 
     /// Host and port as the client named them; empty in HTTP/1.0 without Host.
     #[must_use]
     pub const fn authority(&self) -> &'a [u8] {
-        self.0.authority.as_slice()
+        self.request.authority.as_slice()
     }
 
     /// Address of the client, `192.0.2.7` or `2001:db8::7`.
     #[must_use]
     pub const fn client(&self) -> &'a [u8] {
-        self.0.client.as_slice()
+        self.request.client.as_slice()
     }
 
     /// 10 or 11.
     #[must_use]
     pub const fn version(&self) -> u32 {
-        self.0.version
+        self.request.version
     }
 
     /// The request's number in this process.
     #[must_use]
     pub const fn id(&self) -> u64 {
-        self.0.id
+        self.request.id
     }
 
     /// The value of the first field of that name, letter case aside.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
-        self.0.fields.named(name)
+        self.request.fields.named(name)
     }
 
     /// All fields, name and value, in the order received.
     pub fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
-        self.0.fields.iter()
+        self.request.fields.iter()
     }
 }
 

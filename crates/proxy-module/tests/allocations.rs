@@ -9,7 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use mod_proxy_lb::proxy_lb_module;
-use proxy_module::abi::{Bytes, Call, ErrSink, HookSpec, LbIn, LbOut, LoadBalance};
+use proxy_module::abi::{Bytes, Call, ErrSink, HookSpec, LbIn, LbOut, LoadBalance, Random};
 use proxy_module::abi::{CacheLine, NextIn, Outcome, OutcomeResult, Status, Target, Trylist};
 
 use fake_host::{Node, Running, STATIC, Set, request};
@@ -54,12 +54,14 @@ fn begin_next_done_and_drop_allocate_nothing() {
         request: &request,
         set: set.get(),
         hash: 0,
+        hash_key: Bytes::EMPTY,
         cfg: std::ptr::null(),
         scratch: CacheLine::address(&scratch),
         scratch_size: size_of_val(&scratch) as u32,
         scratch_align: 64,
     };
-    let call = Call::new(&STATIC, &err, 1);
+    let random = Random::new(1);
+    let call = Call::new(&STATIC, &err, &random, 1);
     let before = ALLOCATIONS.get();
     for _ in 0..100 {
         let mut out = LbOut::new();

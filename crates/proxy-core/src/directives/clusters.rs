@@ -5,8 +5,9 @@ use proxy_config::args::Args;
 use proxy_config::{Diagnostic, Node, Word, nearest};
 
 use super::{arg, number};
-use crate::conf::LbMethod;
+use crate::conf::{LbHashKey, LbMethod};
 use crate::directive::{Directive, GLOBAL, HOSTS};
+use crate::hash_key::HashSource;
 use crate::lower::Lowering;
 use crate::registration::{DeclaredCluster, check_cluster_name};
 
@@ -30,6 +31,13 @@ inventory::submit!(Directive::line(
     Args::Take2,
     "hands a cluster to a balancer: the cluster's name and the module's",
     lb_method
+));
+inventory::submit!(Directive::line(
+    "LBHashKey",
+    GLOBAL,
+    Args::Take2,
+    "what a hashing balancer goes by: a cluster's name, and client, uri, header:NAME or cookie:NAME",
+    lb_hash_key
 ));
 
 fn proxy(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
@@ -114,5 +122,22 @@ fn lb_method(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic>
     }
     let method = LbMethod { cluster: cluster.text.clone(), module: ident, span: node.span() };
     lowering.conf.lb_methods.push(method);
+    Ok(())
+}
+
+/// The cluster may be anybody's.
+fn lb_hash_key(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    let (cluster, source) = (arg(node, 0)?, arg(node, 1)?);
+    check_cluster_name(&cluster.text).map_err(|message| Diagnostic::error(cluster.span, message))?;
+    let Some(key) = HashSource::parse(&source.text) else {
+        let message = format!("`{}` is nothing that a request could be hashed by", source.text);
+        return Err(Diagnostic::error(source.span, message)
+            .with_help("write client, uri, header:NAME or cookie:NAME"));
+    };
+    if let Some(first) = lowering.conf.hash_keys.iter().find(|key| key.cluster == cluster.text) {
+        let message = format!("cluster '{}' has an LBHashKey already", cluster.text);
+        return Err(Diagnostic::error(cluster.span, message).with_note(first.span, "the first is here"));
+    }
+    lowering.conf.hash_keys.push(LbHashKey { cluster: cluster.text.clone(), source: key, span: node.span() });
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::{Balanced, Balancer, Generation, LiveModule, RequestHooks};
 use crate::blob::BlobLayouts;
 use crate::caller::Caller;
 use crate::cluster::Cluster;
-use crate::conf::{MapTarget, ServerConf};
+use crate::conf::{LbHashKey, MapTarget, ServerConf};
 use crate::hooks::{HookTable, Keyed, Registry};
 use crate::module::ModuleCode;
 use crate::origin::Origin;
@@ -55,7 +55,7 @@ impl Generation {
             return Err(errors);
         }
         let hooks = request_hooks(&table, host);
-        let clusters = make_clusters(&declared, &begun.blobs);
+        let clusters = make_clusters(&declared, &conf.hash_keys, &begun.blobs);
         Ok(Self { conf, servers, hooks, load_balance, balancers, table, clusters, modules: begun.modules })
     }
 }
@@ -127,13 +127,15 @@ fn request_hooks(table: &HookTable, host: impl Fn(usize) -> &'static Host + Copy
     }
 }
 
-fn make_clusters(declared: &[DeclaredCluster], blobs: &BlobLayouts) -> Vec<Balanced> {
+fn make_clusters(declared: &[DeclaredCluster], keys: &[LbHashKey], blobs: &BlobLayouts) -> Vec<Balanced> {
     let mut first_slot = 0;
     let mut clusters = Vec::with_capacity(declared.len());
     for (number, declared) in declared.iter().enumerate() {
         let cluster = Cluster::new(declared, number as u32, first_slot, blobs);
         first_slot += cluster.endpoints().len();
-        clusters.push(Balanced { cluster, builtin: Builtin::default() });
+        let key = keys.iter().find(|key| key.cluster == declared.name);
+        let hash_source = key.map(|key| key.source.clone());
+        clusters.push(Balanced { cluster, builtin: Builtin::default(), hash_source });
     }
     clusters
 }
@@ -155,9 +157,11 @@ impl<'a> Resolver<'a> {
         errors: &mut Diagnostics,
     ) -> Self {
         let resolver = Self { conf, load_balance, named: clusters.len(), clusters, balancers: Vec::new() };
-        for method in &conf.lb_methods {
-            if resolver.find(&method.cluster).is_none() {
-                errors.push(resolver.unknown_cluster(&method.cluster, method.span));
+        let methods = conf.lb_methods.iter().map(|method| (&method.cluster, method.span));
+        let keys = conf.hash_keys.iter().map(|key| (&key.cluster, key.span));
+        for (cluster, span) in methods.chain(keys) {
+            if resolver.find(cluster).is_none() {
+                errors.push(resolver.unknown_cluster(cluster, span));
             }
         }
         resolver

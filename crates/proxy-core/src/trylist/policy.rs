@@ -9,6 +9,7 @@ use tracing::{error, warn};
 use super::{Builtin, Ended, Tried};
 use crate::caller::{Caller, Scratch};
 use crate::cluster::Cluster;
+use crate::hash_key::hash;
 use crate::hooks::Member;
 
 /// What asking the implementations of `proxy.load_balance` came to.
@@ -75,6 +76,8 @@ pub(crate) struct Question<'g> {
     pub(crate) builtin: &'g Builtin,
     /// The request; keeps its address until the trylist is dropped.
     pub(crate) request: &'g abi::Request<'g>,
+    /// What LBHashKey takes from it, or empty.
+    pub(crate) hash_key: &'g [u8],
     /// How often the server will ask at most.
     pub(crate) max_attempts: u32,
 }
@@ -104,7 +107,8 @@ impl<'g> Policy<'g> {
             unparsed_uri: question.request.unparsed_uri,
             request: question.request,
             set: question.cluster.set(),
-            hash: 0,
+            hash: if question.hash_key.is_empty() { 0 } else { hash(question.hash_key) },
+            hash_key: abi::Bytes::new(question.hash_key),
             cfg: std::ptr::null(),
             scratch: abi::CacheLine::address(&scratch.memory),
             scratch_size: (scratch.memory.len() * size_of::<abi::CacheLine>()) as u32,
@@ -145,7 +149,7 @@ impl<'g> Policy<'g> {
     }
 
     /// Asks for the next target, passing over those already tried.
-    pub(super) fn next(&mut self, caller: &Caller, cluster: &Cluster, attempt: u32, tried: &Tried) -> Pick {
+    pub(super) fn next(&mut self, caller: &Caller, cluster: &Cluster, attempt: u32, tried: &mut Tried) -> Pick {
         // A policy that offers what was tried already is asked again, but it cannot spin.
         let patience = cluster.usable().len().saturating_add(1);
         for _ in 0..patience {

@@ -1,6 +1,7 @@
 //! What the connections of one executor share. None of it is ever touched by another thread.
 
 use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -46,13 +47,18 @@ struct Present {
     free: Vec<usize>,
 }
 
+/// Another number in each process and executor, from the same source as the standard library's hash maps.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 impl Local {
     pub(crate) fn new(number: u32, shared: Arc<Shared>, clock: Arc<Clock>) -> Self {
         let pinned = pin(&shared);
         Self {
             number,
             clock,
-            caller: Caller::new(number),
+            caller: Caller::seeded(number, seed()),
             spares: RefCell::default(),
             pool: RefCell::new(Pool::new(Rc::clone(&pinned))),
             pinned: RefCell::new(pinned),

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proxy_module::abi::{
-    BlobFn, BlobKind, Call, ErrSink, HookSpec, Host, In, Level, Module, Out, RawEntry, Registrar,
+    BlobFn, BlobKind, Call, ErrSink, HookSpec, Host, In, Level, Module, Out, Random, RawEntry, Registrar,
     STATIC_MODULE, Status, Value,
 };
 
@@ -148,7 +148,8 @@ impl Running {
         let init = module.init.expect("a module has init");
         // SAFETY: F1, the opaque type has no bytes, and the desk outlives the call.
         let registrar: &Registrar = unsafe { &*std::ptr::from_ref(&desk).cast() };
-        let call = Call::new(host, &err, 1);
+        let random = Random::new(1);
+        let call = Call::new(host, &err, &random, 1);
         // SAFETY: F3 and F7, a record made by the macro.
         let status = unsafe { init(host, module, config.value(), &call, registrar, &mut state) };
         if status == Status::OK {
@@ -168,7 +169,7 @@ impl Running {
     ) -> (Status, String) {
         let err = ErrSink::new();
         let entry = self.hook(H::NAME).entry.typed::<H>().expect("the signature is right");
-        (entry.call(&Call::new(self.host, &err, 2), input, output), err.to_string())
+        (entry.call(&Call::new(self.host, &err, &Random::new(2), 2), input, output), err.to_string())
     }
 }
 

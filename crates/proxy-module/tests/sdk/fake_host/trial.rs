@@ -2,7 +2,7 @@
 
 use proxy_module::abi::{
     Bytes, CacheLine, Call, EndpointSet, ErrSink, FieldAccess, Fields, HookSpec, Host, LbIn, LbOut,
-    LoadBalance, NextIn, Request, RequestParts, Status, Target, Trylist,
+    LoadBalance, NextIn, Random, Request, RequestParts, Status, Target, Trylist,
 };
 
 use super::Running;
@@ -63,6 +63,7 @@ impl<'s> Trial<'s> {
             request,
             set,
             hash: 0,
+            hash_key: Bytes::EMPTY,
             cfg: std::ptr::null(),
             scratch: CacheLine::address(&scratch),
             scratch_size: size as u32,
@@ -70,7 +71,7 @@ impl<'s> Trial<'s> {
         };
         let mut out = LbOut::new();
         let entry = hook.entry.typed::<LoadBalance>().expect("the signature is right");
-        let status = entry.call(&Call::new(running.host, &err, 2), &input, &mut out);
+        let status = entry.call(&Call::new(running.host, &err, &Random::new(2), 2), &input, &mut out);
         if status != Status::OK {
             return Err((status, err.to_string()));
         }
@@ -85,7 +86,7 @@ impl<'s> Trial<'s> {
         let mut target = Target::default();
         let input = NextIn::new(self.attempt, self.set, &self.tried);
         let list = self.list.as_mut().expect("not dropped");
-        let status = list.next(&Call::new(self.host, &self.err, 3), &input, &mut target);
+        let status = list.next(&Call::new(self.host, &self.err, &Random::new(3), 3), &input, &mut target);
         if status != Status::OK {
             return Err(status);
         }
@@ -103,7 +104,7 @@ impl<'s> Trial<'s> {
 
     pub(crate) fn tell(&mut self, tell: impl FnOnce(&mut Trylist, &Call<'_>) -> Status) -> Status {
         self.err.clear();
-        tell(self.list.as_mut().expect("not dropped"), &Call::new(self.host, &self.err, 4))
+        tell(self.list.as_mut().expect("not dropped"), &Call::new(self.host, &self.err, &Random::new(4), 4))
     }
 
     pub(crate) fn error(&self) -> String {
