@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+use crate::module;
+
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,8 @@ pub(crate) enum Command {
         /// Go on until interrupted.
         keep: bool,
     },
+    /// `proxyd module …`.
+    Module(module::Verb),
 }
 
 /// What a check prints.
@@ -145,6 +149,11 @@ enum Verb {
         #[command(flatten)]
         options: Options,
     },
+    /// Write a balancer of your own, and look at the file that came of it
+    Module {
+        #[command(subcommand)]
+        verb: module::Verb,
+    },
 }
 
 /// Understands the command line, the program's name first.
@@ -162,6 +171,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     })?;
     match line.verb {
         Some(Verb::Demo { keep }) => Ok(Command::Demo { keep }),
+        Some(Verb::Module { verb }) => Ok(Command::Module(verb)),
         Some(Verb::Run { options }) => Ok(Command::Run(options.over(line.options))),
         None => asked(line.options, &line.questions),
     }

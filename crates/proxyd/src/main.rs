@@ -8,6 +8,7 @@ mod demo;
 mod files;
 mod introspection;
 mod logs;
+mod module;
 mod output;
 mod pid_file;
 mod running;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Version => introspection::version(),
         Command::Build => introspection::build(),
         Command::Demo { keep } => demo::run(keep),
+        Command::Module(verb) => module::run(&verb),
     };
     ExitCode::from(match ended {
         Ended::Well => 0,
