@@ -4,6 +4,8 @@
 //! `done`, `drop`. `cargo xtask bench hook` runs it, and runs it again under callgrind to count instructions and
 //! allocations of host and module alike.
 
+#![forbid(unsafe_code)]
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
