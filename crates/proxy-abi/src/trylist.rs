@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 use core::mem::offset_of;
+use core::ptr::null_mut;
 
 use crate::{Call, Failure, HookFn, LbOut, NextIn, Outcome, ResponseIn, Status, Target, TryVt};
 
@@ -30,78 +31,79 @@ pub struct Trylist {
 // SAFETY: F6, a trylist may move between threads, one call at a time.
 unsafe impl Send for Trylist {}
 
+/// A function of the table at `$vt`, none if the module's table of `$size` bytes ends before the function does.
+macro_rules! function {
+    ($vt:expr, $size:expr, $name:ident) => {
+        if $size < offset_of!(TryVt, $name) + size_of::<Option<HookFn>>() {
+            None
+        } else {
+            // SAFETY: F2, the table has these bytes, and a null function pointer is `None`.
+            unsafe { (*$vt).$name }
+        }
+    };
+}
+
 impl Trylist {
     /// Takes over the trylist that a `load_balance` implementation answered with OK.
     ///
     /// # Errors
     /// A contract breach of the module: then nothing of it is ever called.
+    #[inline]
     pub fn new(out: LbOut) -> Result<Self, Breach> {
-        if out.vt.is_null() {
+        let vt = out.vt;
+        if vt.is_null() {
             return Err(Breach::NoTable);
         }
         // SAFETY: F2, a non-null `vt` points to a table that begins with its size.
-        let size = unsafe { (*out.vt).size } as usize;
+        let size = unsafe { (*vt).size } as usize;
         if size < offset_of!(TryVt, done) {
             return Err(Breach::TableTooShort);
         }
-        let vt = read_table(out.vt, size);
-        let (Some(next), Some(report_failure), Some(drop)) = (vt.next, vt.report_failure, vt.drop) else {
+        let (Some(next), Some(report_failure), Some(drop)) =
+            (function!(vt, size, next), function!(vt, size, report_failure), function!(vt, size, drop))
+        else {
             return Err(Breach::MissingFunction);
         };
-        Ok(Self { next, report_failure, drop, done: vt.done, response_head: vt.response_head, ctx: out.ctx })
+        let (done, response_head) = (function!(vt, size, done), function!(vt, size, response_head));
+        Ok(Self { next, report_failure, drop, done, response_head, ctx: out.ctx })
     }
 
     /// Asks for the next target.
     #[inline]
     pub fn next(&mut self, call: &Call<'_>, input: &NextIn<'_>, target: &mut Target) -> Status {
-        self.call(self.next, call, input, target)
+        self.call(self.next, call, input, (&raw mut *target).cast())
     }
 
     /// Tells that no connection could be made.
     pub fn report_failure(&mut self, call: &Call<'_>, failure: &Failure) -> Status {
-        self.call(self.report_failure, call, failure, &mut ())
+        self.call(self.report_failure, call, failure, null_mut())
     }
 
     /// Tells how a target did; nothing if the module does not want to know.
     #[inline]
     pub fn done(&mut self, call: &Call<'_>, outcome: &Outcome) -> Status {
-        self.done.map_or(Status::OK, |done| self.call(done, call, outcome, &mut ()))
+        self.done.map_or(Status::OK, |done| self.call(done, call, outcome, null_mut()))
     }
 
     /// Shows the head of the response; nothing if the module does not want to see it.
     #[inline]
     pub fn response_head(&mut self, call: &Call<'_>, head: &ResponseIn<'_>) -> Status {
-        self.response_head.map_or(Status::OK, |response_head| self.call(response_head, call, head, &mut ()))
+        self.response_head
+            .map_or(Status::OK, |response_head| self.call(response_head, call, head, null_mut()))
     }
 
     #[inline]
-    fn call<I, O>(&self, func: HookFn, call: &Call<'_>, input: &I, output: &mut O) -> Status {
-        let (input, output): (*const I, *mut O) = (input, output);
+    fn call<I>(&self, func: HookFn, call: &Call<'_>, input: &I, output: *mut c_void) -> Status {
+        let input: *const I = input;
         // SAFETY: F2, F3 and F6, the table's places say which structs they take, and `drop` was not called yet.
-        unsafe { func(self.ctx, call, input.cast(), output.cast()) }
+        unsafe { func(self.ctx, call, input.cast(), output) }
     }
 }
 
 impl Drop for Trylist {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: F6, the last call, once.
         unsafe { (self.drop)(self.ctx) }
     }
-}
-
-/// Copies as much of the table as the module's header knew of; the rest stays empty.
-fn read_table(vt: *const TryVt, size: usize) -> TryVt {
-    let mut table = TryVt {
-        size: 0,
-        reserved: 0,
-        next: None,
-        report_failure: None,
-        drop: None,
-        done: None,
-        response_head: None,
-    };
-    let len = size.min(size_of::<TryVt>());
-    // SAFETY: F2, `size` bytes are readable at `vt`, and null function pointers are `None`.
-    unsafe { core::ptr::copy_nonoverlapping(vt.cast::<u8>(), (&raw mut table).cast::<u8>(), len) };
-    table
 }
