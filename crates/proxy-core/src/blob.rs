@@ -40,6 +40,9 @@ pub enum BlobError {
     /// More than 1 MiB beside one object.
     #[error("more than 1 MiB of state beside each object")]
     Size,
+    /// Nothing is asked for.
+    #[error("a blob of no bytes at all")]
+    Empty,
     /// Neither a cluster nor an endpoint.
     #[error("there are no blobs of kind {0}")]
     Kind(u32),
@@ -55,6 +58,9 @@ impl BlobLayout {
     pub fn add(&mut self, size: u32, align: u32, make: Option<Arc<dyn BlobType>>) -> Result<u32, BlobError> {
         if !align.is_power_of_two() || align > 64 {
             return Err(BlobError::Align(align));
+        }
+        if size == 0 {
+            return Err(BlobError::Empty);
         }
         let offset = self.size.next_multiple_of(align as usize);
         let end = offset.saturating_add(size as usize);
@@ -107,7 +113,8 @@ impl BlobLayouts {
 /// The memory beside one object.
 #[derive(Debug)]
 pub struct BlobMemory {
-    lines: Box<[CacheLine]>,
+    // No box: moving one would end what modules have borrowed of it.
+    lines: Vec<CacheLine>,
     wanted: Vec<Wanted>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proxy_abi as abi;
-use proxy_abi::{Health, RawBytes, Stats};
+use proxy_abi::{Health, Outcome, OutcomeResult, RawBytes, Stats};
 use proxy_config::Span;
 
 use crate::blob::{BlobLayouts, BlobMemory};
@@ -22,7 +22,7 @@ pub struct Cluster {
     set: EndpointSet,
     // After `set`, whose entries point here: fields are dropped in order.
     endpoints: Box<[Endpoint]>,
-    blob: BlobMemory,
+    _blob: BlobMemory,
 }
 
 impl Cluster {
@@ -42,7 +42,7 @@ impl Cluster {
                 slot: first_slot + index,
                 index: index as u32,
                 authority: endpoint.origin.authority(),
-                addr: format!("{}:{}", endpoint.origin.host, endpoint.origin.port).into_boxed_str(),
+                addr: format!("{}:{}", endpoint.origin.host, endpoint.origin.port).into(),
                 origin: endpoint.origin.clone(),
                 weight: endpoint.weight,
                 stats: Arc::default(),
@@ -52,31 +52,28 @@ impl Cluster {
         let blob = blobs.cluster.allocate();
         let name = declared.name.clone();
         let set = EndpointSet::new(&name, number, &endpoints, &blob);
-        Self { name, span: declared.span, set, endpoints, blob }
+        Self { name, span: declared.span, set, endpoints, _blob: blob }
     }
 
     /// Its endpoints, in configuration order.
     #[must_use]
+    #[inline]
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
 
     /// Its endpoints as policies see them.
     #[must_use]
+    #[inline]
     pub const fn set(&self) -> &abi::EndpointSet {
         &self.set.header
     }
 
     /// The indexes of those that may take traffic.
     #[must_use]
-    pub const fn usable(&self) -> &[u32] {
+    #[inline]
+    pub fn usable(&self) -> &[u32] {
         &self.set.usable
-    }
-
-    /// Bytes of the modules' state beside the cluster itself.
-    #[must_use]
-    pub fn blob_len(&self) -> usize {
-        self.blob.len()
     }
 }
 
@@ -94,7 +91,7 @@ pub struct Endpoint {
     /// What a Host field calls it.
     pub authority: String,
     /// `host:port`, for logs and modules.
-    pub addr: Box<str>,
+    pub addr: Arc<str>,
     /// Relative capacity.
     pub weight: u32,
     stats: Arc<Stats>,
@@ -106,6 +103,34 @@ impl Endpoint {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Notes a request handed to it.
+    #[inline]
+    pub(crate) fn handed_out(&self) {
+        self.stats.in_flight.fetch_add(1, Relaxed);
+        self.stats.total.fetch_add(1, Relaxed);
+    }
+
+    /// Notes how a request handed to it ended. One that was cancelled says nothing about the endpoint.
+    #[inline]
+    pub(crate) fn finished(&self, outcome: &Outcome) {
+        let stats = &*self.stats;
+        stats.in_flight.fetch_sub(1, Relaxed);
+        match outcome.result {
+            OutcomeResult::OK => stats.fails_in_row.store(0, Relaxed),
+            OutcomeResult::CANCELLED => {}
+            _ => {
+                stats.fails_in_row.fetch_add(1, Relaxed);
+                stats.errors.fetch_add(1, Relaxed);
+            }
+        }
+        if outcome.ttfb_us != 0 {
+            let old = stats.ewma_us.load(Relaxed);
+            let sample = u32::try_from(outcome.ttfb_us).unwrap_or(u32::MAX);
+            let new = if old == 0 { sample } else { old - old / 8 + sample / 8 };
+            stats.ewma_us.store(new, Relaxed);
+        }
     }
 
     /// Notes a connection opened to it.
@@ -126,17 +151,22 @@ pub fn endpoint_id(cluster: &str, origin: &Origin) -> u64 {
 }
 
 /// The array that crosses the boundary, and its header.
+///
+/// What the raw pointers in it lead to is shared (`Arc`) and not owned alone (`Box`): moving a box would end what was
+/// borrowed of it before.
 #[derive(Debug)]
 struct EndpointSet {
     header: abi::EndpointSet,
-    usable: Box<[u32]>,
-    // Read through `header` alone.
-    _entries: Box<[abi::Endpoint]>,
+    usable: Arc<[u32]>,
+    // These are read through `header` alone.
+    _entries: Arc<[abi::Endpoint]>,
+    _name: Arc<str>,
+    _addrs: Vec<Arc<str>>,
 }
 
 impl EndpointSet {
     fn new(name: &str, cluster: u32, endpoints: &[Endpoint], blob: &BlobMemory) -> Self {
-        let entries: Box<[abi::Endpoint]> = endpoints
+        let entries: Arc<[abi::Endpoint]> = endpoints
             .iter()
             .map(|endpoint| abi::Endpoint {
                 id: endpoint.id,
@@ -149,7 +179,8 @@ impl EndpointSet {
                 blob: endpoint.blob.address(),
             })
             .collect();
-        let usable: Box<[u32]> = (0..endpoints.len() as u32).collect();
+        let name: Arc<str> = name.into();
+        let usable: Arc<[u32]> = (0..endpoints.len() as u32).collect();
         let header = abi::EndpointSet {
             size: size_of::<abi::EndpointSet>() as u32,
             stride: size_of::<abi::Endpoint>() as u32,
@@ -163,6 +194,7 @@ impl EndpointSet {
             usable_len: usable.len(),
             blob: blob.address(),
         };
-        Self { header, usable, _entries: entries }
+        let addrs = endpoints.iter().map(|endpoint| Arc::clone(&endpoint.addr)).collect();
+        Self { header, usable, _entries: entries, _name: name, _addrs: addrs }
     }
 }

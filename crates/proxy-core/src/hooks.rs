@@ -6,6 +6,8 @@
 mod chain;
 mod order;
 
+use std::sync::Arc;
+
 use proxy_abi as abi;
 use proxy_abi::{Bytes, HookDecl, HookKind, HookSpec};
 
@@ -91,7 +93,8 @@ impl Registry {
                 errors.push(error);
             }
         }
-        if errors.is_empty() { Ok(HookTable { hooks }) } else { Err(errors) }
+        let idents = idents.iter().map(|ident| Arc::from(ident.as_str())).collect();
+        if errors.is_empty() { Ok(HookTable { hooks, idents }) } else { Err(errors) }
     }
 
     fn conflicts(&self, idents: &[String]) -> Vec<String> {
@@ -190,6 +193,8 @@ impl Hook {
 #[derive(Debug)]
 pub struct HookTable {
     hooks: Vec<Hook>,
+    /// Of the modules in load order.
+    idents: Vec<Arc<str>>,
 }
 
 impl HookTable {
@@ -206,6 +211,7 @@ impl HookTable {
         Chain::new(members.iter().filter_map(|(module, implemented)| {
             Some(Member {
                 module: *module,
+                ident: Arc::clone(self.idents.get(*module)?),
                 host: host(*module),
                 entry: implemented.entry.typed::<H>()?,
                 key: implemented.key.clone(),

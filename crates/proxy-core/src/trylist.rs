@@ -10,8 +10,6 @@ mod builtin;
 mod policy;
 mod tried;
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use proxy_abi as abi;
 use proxy_abi::{Failure, FailureKind, Outcome, OutcomeResult, ResponseIn};
 
@@ -27,7 +25,7 @@ use tried::Tried;
 pub enum Ended {
     /// All endpoints were tried, or as many as the policy offers.
     Exhausted,
-    /// `MaxTries` is reached.
+    /// `MaxTries` is reached, and there are more endpoints.
     TriesUsedUp,
     /// The policy answered an orderly error; its text went to the log.
     PolicyError,
@@ -111,20 +109,16 @@ impl<'g> Trylist<'g> {
             return None;
         }
         if self.attempts >= self.max_attempts {
-            self.ended = Some(if matches!(self.source, Source::Origin) {
-                Ended::Exhausted
-            } else {
-                Ended::TriesUsedUp
-            });
+            // Where nobody wrote a MaxTries, as many tries as endpoints are the most.
+            let all = self.attempts as usize >= self.cluster.endpoints().len();
+            self.ended = Some(if all { Ended::Exhausted } else { Ended::TriesUsedUp });
             return None;
         }
         let (index, from_policy) = self.pick()?;
         let endpoint = self.cluster.endpoints().get(index as usize)?;
         self.attempts += 1;
         self.tried.insert(index);
-        let stats = endpoint.stats();
-        stats.in_flight.fetch_add(1, Relaxed);
-        stats.total.fetch_add(1, Relaxed);
+        endpoint.handed_out();
         self.current = Some(Handed { endpoint, from_policy });
         Some(endpoint)
     }
@@ -132,7 +126,7 @@ impl<'g> Trylist<'g> {
     /// Asks whoever is in charge; after a fault of the policy, the built-in one.
     fn pick(&mut self) -> Option<(u32, bool)> {
         if let Source::Policy(policy) = &mut self.source {
-            match policy.next(self.caller, self.cluster, self.attempts, &self.tried) {
+            match policy.next(self.caller, self.cluster, self.attempts, &mut self.tried) {
                 policy::Pick::Endpoint(index) => return Some((index, true)),
                 policy::Pick::Ended(why) => {
                     self.ended = Some(why);
@@ -155,8 +149,6 @@ impl<'g> Trylist<'g> {
     /// No connection to the current target could be made: tells the policy.
     pub fn failed(&mut self, kind: FailureKind, os_error: i32, elapsed_us: u64) {
         let Some(handed) = &self.current else { return };
-        let stats = handed.endpoint.stats();
-        stats.fails_in_row.fetch_add(1, Relaxed);
         let failure = Failure {
             size: size_of::<Failure>() as u32,
             index: handed.endpoint.index,
@@ -200,21 +192,7 @@ impl<'g> Trylist<'g> {
     /// once per target: a second call does nothing.
     pub fn finish(&mut self, mut outcome: Outcome) {
         let Some(handed) = self.current.take() else { return };
-        let stats = handed.endpoint.stats();
-        stats.in_flight.fetch_sub(1, Relaxed);
-        match outcome.result {
-            OutcomeResult::OK => stats.fails_in_row.store(0, Relaxed),
-            OutcomeResult::CANCELLED => {}
-            _ => {
-                stats.errors.fetch_add(1, Relaxed);
-            }
-        }
-        if outcome.ttfb_us != 0 {
-            let old = stats.ewma_us.load(Relaxed);
-            let sample = u32::try_from(outcome.ttfb_us).unwrap_or(u32::MAX);
-            let new = if old == 0 { sample } else { old - old / 8 + sample / 8 };
-            stats.ewma_us.store(new, Relaxed);
-        }
+        handed.endpoint.finished(&outcome);
         outcome.index = handed.endpoint.index;
         outcome.id = handed.endpoint.id;
         if handed.from_policy

@@ -1,6 +1,7 @@
 //! Chains: the flat, immutable arrays that requests run, and the one place where implementations are called.
 
 use std::fmt;
+use std::sync::Arc;
 
 use proxy_abi as abi;
 use proxy_abi::{Entry, HookKind, HookSpec, In, Out, Status};
@@ -13,6 +14,8 @@ use crate::caller::Caller;
 pub struct Member<H: HookSpec> {
     /// The module whose it is.
     pub module: ModuleIndex,
+    /// Its ident, for the log.
+    pub ident: Arc<str>,
     /// The services for its calls.
     pub host: &'static abi::Host,
     /// The function.
@@ -81,7 +84,7 @@ impl<H: HookSpec> Chain<H> {
                 continue;
             }
             if status.as_http().is_none() {
-                error!(hook = H::NAME, module = member.module, ?status, "{}", call.err);
+                error!(hook = H::NAME, module = &*member.ident, ?status, "{}", call.err);
             }
             if H::KIND == HookKind::ALL {
                 let status = status.as_http().unwrap_or(500);

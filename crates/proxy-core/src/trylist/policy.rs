@@ -46,7 +46,8 @@ pub(crate) struct Policy<'g> {
     // Dropped first: the module's `drop` may still use the scratch.
     trylist: abi::Trylist,
     member: &'g Member<LoadBalance>,
-    module_id: &'g str,
+    /// The load_balancer_module_id asked for.
+    key: &'g str,
     trace_id: u64,
     builtin: &'g Builtin,
     _scratch: Lent<'g>,
@@ -119,20 +120,20 @@ impl<'g> Policy<'g> {
         let call = caller.call(member.host, trace_id);
         let status = member.entry.call(&call, &input, &mut output);
         let fault = |what: &dyn std::fmt::Display| {
-            log_fault(question.module_id, trace_id, "load_balance", what);
+            log_fault(&member.ident, question.module_id, trace_id, "load_balance", what);
             Begun::Builtin(question.builtin)
         };
         match status {
             Status::DECLINED => Begun::Declined,
             Status::ERROR => {
-                log_error(question.module_id, trace_id, "load_balance", &call.err);
+                log_error(&member.ident, question.module_id, trace_id, "load_balance", &call.err);
                 Begun::Error
             }
             Status::OK => match abi::Trylist::new(output) {
                 Ok(trylist) => Begun::Policy(Self {
                     trylist,
                     member,
-                    module_id: question.module_id,
+                    key: question.module_id,
                     trace_id,
                     builtin: question.builtin,
                     _scratch: scratch,
@@ -149,7 +150,13 @@ impl<'g> Policy<'g> {
     }
 
     /// Asks for the next target, passing over those already tried.
-    pub(super) fn next(&mut self, caller: &Caller, cluster: &Cluster, attempt: u32, tried: &mut Tried) -> Pick {
+    pub(super) fn next(
+        &mut self,
+        caller: &Caller,
+        cluster: &Cluster,
+        attempt: u32,
+        tried: &mut Tried,
+    ) -> Pick {
         // A policy that offers what was tried already is asked again, but it cannot spin.
         let patience = cluster.usable().len().saturating_add(1);
         for _ in 0..patience {
@@ -176,14 +183,15 @@ impl<'g> Policy<'g> {
                 Status::OK => return Pick::Endpoint(target.index),
                 Status::DONE => return Pick::Ended(Ended::Exhausted),
                 Status::ERROR => {
-                    log_error(self.module_id, self.trace_id, "next", &call.err);
+                    log_error(&self.member.ident, self.key, self.trace_id, "next", &call.err);
                     return Pick::Ended(Ended::PolicyError);
                 }
                 other => return self.fault("next", &format_args!("answered {other:?}: {}", call.err)),
             }
         }
         warn!(
-            module = self.module_id,
+            module = &*self.member.ident,
+            key = self.key,
             trace_id = self.trace_id,
             "offers only endpoints that were tried already: trylist ended"
         );
@@ -199,7 +207,7 @@ impl<'g> Policy<'g> {
     }
 
     fn fault(&self, function: &str, what: &dyn std::fmt::Display) -> Pick {
-        log_fault(self.module_id, self.trace_id, function, what);
+        log_fault(&self.member.ident, self.key, self.trace_id, function, what);
         Pick::Fault
     }
 
@@ -229,7 +237,7 @@ impl<'g> Policy<'g> {
         match status {
             Status::OK | Status::DECLINED | Status::DONE => Ok(()),
             Status::ERROR => {
-                log_error(self.module_id, self.trace_id, function, &call.err);
+                log_error(&self.member.ident, self.key, self.trace_id, function, &call.err);
                 Ok(())
             }
             other => {
@@ -240,10 +248,12 @@ impl<'g> Policy<'g> {
     }
 }
 
-fn log_error(module: &str, trace_id: u64, function: &str, text: &dyn std::fmt::Display) {
-    error!(module, trace_id, function, "{text}");
+#[cold]
+fn log_error(module: &str, key: &str, trace_id: u64, function: &str, text: &dyn std::fmt::Display) {
+    error!(module, key, trace_id, function, "{text}");
 }
 
-fn log_fault(module: &str, trace_id: u64, function: &str, what: &dyn std::fmt::Display) {
-    error!(module, trace_id, function, fault = true, "{what}; the built-in round robin answers instead");
+#[cold]
+fn log_fault(module: &str, key: &str, trace_id: u64, function: &str, what: &dyn std::fmt::Display) {
+    error!(module, key, trace_id, function, fault = true, "{what}; the built-in round robin answers instead");
 }
