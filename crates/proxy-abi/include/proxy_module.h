@@ -88,7 +88,7 @@ typedef struct pm_call {
 } pm_call;
 
 /* The one shape of every hook and of every call of a trylist. in and out point to the structs that the hook's
- * declaration names. */
+ * declaration names; out is null where there is none, as in all reports to a trylist. */
 typedef pm_status (*pm_hook_fn)(void *user, const pm_call *call, const void *in, void *out);
 
 /* ---- Configuration ---------------------------------------------------------------------------------------- */
@@ -189,7 +189,8 @@ typedef void (*pm_blob_fn)(void *blob);
 /* In pm_host.flags: this module is compiled into the server. */
 #define PM_STATIC_MODULE 1u
 
-/* The table lives as long as the process. When a function for init answers anything but PM_OK, the server keeps
+/* The table lives as long as the process. Out-parameters may be null: what is not wanted is not written. A null value
+ * is PM_VALUE_NULL, without text and members; a line of a null module has no ident; a null declaration is PM_ABI. When a function for init answers anything but PM_OK, the server keeps
  * the reason and prints it if init then answers PM_ERROR without a text of its own. */
 struct pm_host {
     uint32_t size;
@@ -213,8 +214,8 @@ struct pm_host {
     /* Adds an endpoint to a cluster of this init and answers its id. [main], in init */
     pm_status (*endpoint)(const pm_host *host, pm_registrar *registrar, uint32_t cluster,
                           const pm_endpoint_decl *decl, uint64_t *id);
-    /* Asks for zeroed memory beside each cluster or endpoint, and answers its offset in the object's blob. ctor
-     * and dtor may be null. [main], in init */
+    /* Asks for size > 0 bytes of zeroed memory beside each cluster or endpoint, and answers their offset in the
+     * object's blob. ctor and dtor may be null. [main], in init */
     pm_status (*blob)(const pm_host *host, pm_registrar *registrar, uint32_t kind, uint32_t size, uint32_t align,
                       pm_blob_fn ctor, pm_blob_fn dtor, uint32_t *offset);
     /* Shape, text, length and members of a value. [any], until init returns */

@@ -91,6 +91,28 @@ unsafe impl Send for Module {}
 // SAFETY: F7, likewise.
 unsafe impl Sync for Module {}
 
+/// The record of a module that is compiled in, with the promise that it is a whole one.
+#[derive(Clone, Copy, Debug)]
+pub struct StaticRecord(&'static Module);
+
+impl StaticRecord {
+    /// A module's own record.
+    ///
+    /// # Safety
+    /// `directives` has `ndirectives` entries, `directive_stride` bytes apart; `init` and `fini` obey their contracts
+    /// and belong together. The SDK's `module!` makes such records.
+    #[must_use]
+    pub const unsafe fn new(module: &'static Module) -> Self {
+        Self(module)
+    }
+
+    /// The record.
+    #[must_use]
+    pub const fn module(&self) -> &'static Module {
+        self.0
+    }
+}
+
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")

@@ -121,6 +121,13 @@ pub struct EndpointDecl<'a> {
 }
 
 /// The table. Lives as long as the process.
+///
+/// Out-parameters may be null: what is not wanted is not written. A null value is [`ValueKind::NULL`], without text
+/// or members. A null declaration is answered by [`Status::ABI`].
+///
+/// # Safety of its rows
+/// Those that are `unsafe` read what raw pointers in their arguments lead to, keep functions of the module, or answer
+/// bytes that live until `init` returns, whatever the lifetime of the place says. The others take any arguments.
 #[repr(C)]
 pub struct Host {
     /// Bytes of this struct.
@@ -137,9 +144,9 @@ pub struct Host {
     pub max_level: *const AtomicU8,
     /// Writes a line to the error log, under the module's ident. Any thread.
     #[allow(clippy::type_complexity, reason = "a row of a table of functions")]
-    pub log: extern "C" fn(
+    pub log: unsafe extern "C" fn(
         host: &Self,
-        module: &Module,
+        module: Option<&Module>,
         level: Level,
         target: Bytes<'_>,
         file: Bytes<'_>,
@@ -151,44 +158,56 @@ pub struct Host {
     /// Says what is wrong; the message is copied. `at` is the configuration value meant, or null.
     pub set_error: extern "C" fn(host: &Self, err: &ErrSink, code: i32, message: Bytes<'_>, at: *const Value),
     /// Declares a hook. In `init` only.
-    pub declare_hook: extern "C" fn(host: &Self, registrar: &Registrar, decl: &HookDecl<'_>) -> Status,
+    pub declare_hook: unsafe extern "C" fn(
+        host: &Self,
+        registrar: Option<&Registrar>,
+        decl: Option<&HookDecl<'_>>,
+    ) -> Status,
     /// Implements a hook. In `init` only.
-    pub hook: extern "C" fn(host: &Self, registrar: &Registrar, hook: &HookImpl<'_>) -> Status,
+    pub hook: unsafe extern "C" fn(
+        host: &Self,
+        registrar: Option<&Registrar>,
+        hook: Option<&HookImpl<'_>>,
+    ) -> Status,
     /// Makes a cluster and answers its number within this `init`. In `init` only.
     pub cluster: extern "C" fn(
         host: &Self,
-        registrar: &Registrar,
-        decl: &ClusterDecl<'_>,
-        cluster: &mut u32,
+        registrar: Option<&Registrar>,
+        decl: Option<&ClusterDecl<'_>>,
+        cluster: Option<&mut u32>,
     ) -> Status,
     /// Adds an endpoint to a cluster that this `init` made. In `init` only.
     pub endpoint: extern "C" fn(
         host: &Self,
-        registrar: &Registrar,
+        registrar: Option<&Registrar>,
         cluster: u32,
-        decl: &EndpointDecl<'_>,
-        id: &mut u64,
+        decl: Option<&EndpointDecl<'_>>,
+        id: Option<&mut u64>,
     ) -> Status,
     /// Asks for `size` bytes beside each object of a kind, aligned to `align` (at most 64), and answers the
     /// offset in the object's `blob`. `ctor` may be null: zeroed memory. In `init` only.
-    pub blob: extern "C" fn(
+    pub blob: unsafe extern "C" fn(
         host: &Self,
-        registrar: &Registrar,
+        registrar: Option<&Registrar>,
         kind: BlobKind,
         size: u32,
         align: u32,
         ctor: Option<BlobFn>,
         dtor: Option<BlobFn>,
-        offset: &mut u32,
+        offset: Option<&mut u32>,
     ) -> Status,
     /// The shape of a value.
-    pub value_kind: extern "C" fn(value: &Value) -> ValueKind,
+    pub value_kind: unsafe extern "C" fn(value: Option<&Value>) -> ValueKind,
     /// Its text; OK only for [`ValueKind::TEXT`]. Valid until `init` returns.
-    pub value_text: extern "C" fn(value: &Value, text: &mut Bytes<'_>) -> Status,
+    pub value_text: unsafe extern "C" fn(value: Option<&Value>, text: Option<&mut Bytes<'_>>) -> Status,
     /// How many values a list or a map holds, else 0.
-    pub value_len: extern "C" fn(value: &Value) -> usize,
+    pub value_len: unsafe extern "C" fn(value: Option<&Value>) -> usize,
     /// The `index`th value of a list or a map, with its key if there is one; null past the end.
-    pub value_at: extern "C" fn(value: &Value, index: usize, key: &mut Bytes<'_>) -> *const Value,
+    pub value_at: unsafe extern "C" fn(
+        value: Option<&Value>,
+        index: usize,
+        key: Option<&mut Bytes<'_>>,
+    ) -> *const Value,
     /// An extension by name and signature, or null. This version has none.
     pub get_ext: extern "C" fn(host: &Self, id: Bytes<'_>, sig: u64) -> *const c_void,
 }

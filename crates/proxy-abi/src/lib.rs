@@ -31,7 +31,7 @@ pub use call::{Call, ErrSink, Random};
 pub use crossing::{Crosses, Field, Plain, Text};
 pub use descriptor::{
     ArgKind, Directive, FiniFn, InitFn, MAGIC, Module, NOTE_OWNER, NOTE_SECTION, NOTE_TYPE_MODULE, Note,
-    NoteDesc, flags, ident_is_valid, scopes,
+    NoteDesc, StaticRecord, flags, ident_is_valid, scopes,
 };
 pub use endpoints::{CacheLine, Endpoint, EndpointSet, Health, Stats};
 pub use hook::{

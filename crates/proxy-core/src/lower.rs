@@ -199,7 +199,7 @@ impl<'m> Lowering<'m> {
 
     /// Lowers the body of a `<Proxy>` and hands back the cluster with its endpoints.
     pub(crate) fn enter_cluster(&mut self, node: &Node, cluster: DeclaredCluster) -> DeclaredCluster {
-        let empty = DeclaredCluster { endpoints: Vec::new(), ..cluster.clone() };
+        let empty = DeclaredCluster::new(cluster.name.clone(), cluster.span);
         self.cluster = Some(cluster);
         self.section(node, proxy_abi::scopes::CLUSTER);
         self.cluster.take().unwrap_or(empty)

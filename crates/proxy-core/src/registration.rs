@@ -1,12 +1,13 @@
 //! What a module registers while its `init` runs. Nothing of it counts unless `init` succeeds.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use proxy_abi::{BlobKind, HookKind, RawEntry};
 use proxy_config::Span;
 
 use crate::blob::{BlobError, BlobLayouts, BlobType};
-use crate::origin::parse_url;
+use crate::origin::{Origin, parse_url};
 
 /// A hook declared, the host's own copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +41,8 @@ pub struct ImplementedHook {
     pub sig: u64,
     /// The function.
     pub entry: RawEntry,
-    /// Bytes of scratch for each trylist.
+    /// Bytes of scratch for each trylist, which is always aligned to 64.
     pub scratch_size: u32,
-    /// Its alignment.
-    pub scratch_align: u32,
 }
 
 /// A cluster declared, by a module or by the core's own directives.
@@ -55,13 +54,15 @@ pub struct DeclaredCluster {
     pub span: Option<Span>,
     /// Its endpoints in order.
     pub endpoints: Vec<DeclaredEndpoint>,
+    /// The origins of those that were added, to find one that is added twice.
+    origins: HashSet<Origin>,
 }
 
 /// An endpoint declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredEndpoint {
     /// Scheme, host and port.
-    pub origin: crate::origin::Origin,
+    pub origin: Origin,
     /// Relative capacity.
     pub weight: u32,
     /// Where it was named.
@@ -69,6 +70,12 @@ pub struct DeclaredEndpoint {
 }
 
 impl DeclaredCluster {
+    /// One without endpoints.
+    #[must_use]
+    pub fn new(name: String, span: Option<Span>) -> Self {
+        Self { name, span, endpoints: Vec::new(), origins: HashSet::new() }
+    }
+
     /// Adds an endpoint.
     ///
     /// # Errors
@@ -81,7 +88,7 @@ impl DeclaredCluster {
                 self.name
             ));
         }
-        if self.endpoints.iter().any(|endpoint| endpoint.origin == origin) {
+        if !self.origins.insert(origin.clone()) {
             return Err(format!("cluster '{}' has the endpoint {origin} already: write it once", self.name));
         }
         self.endpoints.push(DeclaredEndpoint { origin, weight: weight.max(1), span });
@@ -125,12 +132,9 @@ impl Registration {
     pub fn implement_hook(&mut self, hook: ImplementedHook) -> Result<(), String> {
         const MOST_SCRATCH: u32 = 64 * 1024;
         check_hook_name(&hook.name)?;
-        let (size, align) = (hook.scratch_size, hook.scratch_align);
-        if size > MOST_SCRATCH || (size != 0 && (!align.is_power_of_two() || align > 64)) {
-            return Err(format!(
-                "{}: {size} bytes of scratch aligned to {align} are more than 65536 bytes aligned to 64",
-                hook.name
-            ));
+        let size = hook.scratch_size;
+        if size > MOST_SCRATCH {
+            return Err(format!("{}: {size} bytes of scratch are more than {MOST_SCRATCH}", hook.name));
         }
         self.implemented.push(hook);
         Ok(())
@@ -145,7 +149,7 @@ impl Registration {
         if self.clusters.iter().any(|cluster| cluster.name == name) {
             return Err(format!("cluster '{name}' is made twice: use another name"));
         }
-        self.clusters.push(DeclaredCluster { name: name.to_owned(), span, endpoints: Vec::new() });
+        self.clusters.push(DeclaredCluster::new(name.to_owned(), span));
         u32::try_from(self.clusters.len() - 1).map_err(|_| "too many clusters".to_owned())
     }
 

@@ -1,5 +1,8 @@
 //! Configuration as a module receives it: what was written, with the place where it stands.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use proxy_config::Span;
 
 /// A piece of a module's configuration. Numbers and flags are text; the module's own types read them.
@@ -76,4 +79,38 @@ impl Value {
         }
         (0..self.len()).find_map(|index| self.at(index)?.1.span_at(address))
     }
+}
+
+/// Where a value and all inside it were written: [`Value::span_at`] for who asks for many, as a module does that
+/// registers thousands of endpoints.
+#[derive(Debug)]
+pub struct Spans<'v> {
+    value: &'v Value,
+    by_address: OnceCell<HashMap<usize, Span>>,
+}
+
+impl<'v> Spans<'v> {
+    /// Those of `value`; nothing is walked before the first question.
+    #[must_use]
+    pub const fn of(value: &'v Value) -> Self {
+        Self { value, by_address: OnceCell::new() }
+    }
+
+    /// Where the value at memory `address` was written.
+    #[must_use]
+    pub fn at(&self, address: usize) -> Option<Span> {
+        let by_address = self.by_address.get_or_init(|| {
+            let mut spans = HashMap::new();
+            collect(self.value, &mut spans);
+            spans
+        });
+        by_address.get(&address).copied()
+    }
+}
+
+fn collect(value: &Value, spans: &mut HashMap<usize, Span>) {
+    if let Some(span) = value.span {
+        spans.insert(std::ptr::from_ref(value).addr(), span);
+    }
+    (0..value.len()).filter_map(|index| value.at(index)).for_each(|(_, inner)| collect(inner, spans));
 }

@@ -13,6 +13,7 @@ use proxy_core::generation::Generation;
 use proxy_core::lower::configure;
 use proxy_core::module::{LoadModules, ModuleCode};
 use proxy_core::trylist::{Ended, Trylist};
+use proxy_module::inventory;
 use proxy_module::prelude::*;
 
 /// What the module saw, by request.
@@ -118,7 +119,8 @@ fn generation(endpoints: usize, caller: &Caller) -> Generation {
          ProxyPass /c balancer://c\nProxyPass /url http://127.0.0.1:9\n"
     );
     let files = MemoryLoader::default().with("/t/proxyd.conf", text);
-    let module = proxy_dso::static_module(&scripted_module).unwrap();
+    let mut records = inventory::iter::<proxy_module::StaticModule>.into_iter();
+    let module = proxy_dso::static_module(&records.next().unwrap().0).unwrap();
     let configured = configure(&Input::new("/t/proxyd.conf", "/t"), &files, &NoFiles, vec![module]);
     let render = |found: &proxy_config::Diagnostics| -> String {
         found.iter().map(|diagnostic| configured.sources.render(diagnostic)).collect()
@@ -343,8 +345,41 @@ fn statistics_follow_the_outcomes() {
         (dead.total.load(Relaxed), dead.errors.load(Relaxed), dead.fails_in_row.load(Relaxed)),
         (1, 1, 1)
     );
+    for (result, in_row) in [
+        (OutcomeResult::UPSTREAM, 2),
+        (OutcomeResult::CANCELLED, 2),
+        (OutcomeResult::TIMEOUT, 3),
+        (OutcomeResult::OK, 0),
+    ] {
+        asked(&generation, &caller, 16, "/c", "0", ProxySettings::default(), |trylist| {
+            assert_eq!(pick(trylist), Some(0));
+            trylist.finish(Outcome::of(result));
+        });
+        assert_eq!(dead.fails_in_row.load(Relaxed), in_row, "after {result:?}");
+    }
     assert_eq!(
         (alive.total.load(Relaxed), alive.errors.load(Relaxed), alive.ewma_us.load(Relaxed)),
         (1, 0, 800)
     );
+}
+
+#[test]
+fn a_limit_that_nobody_wrote_is_not_blamed() {
+    let caller = Caller::new(0);
+    for endpoints in [1, 5] {
+        let generation = generation(endpoints, &caller);
+        for max_tries in [None, Some(endpoints as u32), Some(9)] {
+            let settings = ProxySettings { max_tries, ..ProxySettings::default() };
+            asked(&generation, &caller, 17, "/c", "0&1&2&3&4", settings, |trylist| {
+                for index in 0..endpoints as u32 {
+                    assert_eq!(pick(trylist), Some(index));
+                    fail(trylist);
+                }
+                if max_tries != Some(9) {
+                    assert_eq!(pick(trylist), None);
+                    assert_eq!(trylist.why_ended(), Some(Ended::Exhausted), "{max_tries:?} of {endpoints}");
+                }
+            });
+        }
+    }
 }

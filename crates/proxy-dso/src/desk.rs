@@ -8,13 +8,14 @@ use std::ptr;
 
 use proxy_abi::{Registrar, Status};
 use proxy_core::registration::Registration;
-use proxy_core::value::Value;
+use proxy_core::value::{Spans, Value};
 
 /// Where one `init` registers.
 #[derive(Debug)]
 pub(crate) struct Desk<'a> {
     registration: RefCell<&'a mut Registration>,
-    config: &'a Value,
+    /// Where each value of the configuration stands.
+    spans: Spans<'a>,
     fault: RefCell<Option<Fault>>,
 }
 
@@ -55,7 +56,7 @@ impl Drop for Closing {
 impl<'a> Desk<'a> {
     /// A desk for a module that is configured by `config`.
     pub(crate) const fn new(registration: &'a mut Registration, config: &'a Value) -> Self {
-        Self { registration: RefCell::new(registration), config, fault: RefCell::new(None) }
+        Self { registration: RefCell::new(registration), spans: Spans::of(config), fault: RefCell::new(None) }
     }
 
     /// Runs `init` with the desk open in this thread.
@@ -79,7 +80,7 @@ impl<'a> Desk<'a> {
 /// The status for the module; `ABI` if that is not the desk that is open in this thread.
 pub(crate) fn register<R>(
     registrar: &Registrar,
-    act: impl FnOnce(&mut Registration, &Value) -> Result<R, Fault>,
+    act: impl FnOnce(&mut Registration, &Spans<'_>) -> Result<R, Fault>,
 ) -> Result<R, Status> {
     if !ptr::eq(registrar, OPEN.get()) {
         return Err(Status::ABI);
@@ -87,7 +88,7 @@ pub(crate) fn register<R>(
     // SAFETY: F1, this is the desk that `open` lends to the `init` running in this very thread.
     let desk = unsafe { &*ptr::from_ref(registrar).cast::<Desk<'_>>() };
     let done = match desk.registration.try_borrow_mut() {
-        Ok(mut registration) => act(&mut registration, desk.config),
+        Ok(mut registration) => act(&mut registration, &desk.spans),
         Err(_) => Err(Fault::breach("something was registered while another registration was going on")),
     };
     done.map_err(|fault| {
@@ -105,7 +106,7 @@ mod tests {
     fn a_registrar_counts_only_while_its_init_runs_and_only_in_its_thread() {
         let (mut registration, config) = (Registration::default(), Value::empty_map());
         let desk = Desk::new(&mut registration, &config);
-        let make = |registration: &mut Registration, _: &Value| {
+        let make = |registration: &mut Registration, _: &Spans<'_>| {
             registration.cluster("c", None).map_err(|message| Fault::refused(message, 0))
         };
         desk.open(|registrar| {

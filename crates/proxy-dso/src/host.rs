@@ -81,7 +81,7 @@ pub(crate) fn guard<R>(otherwise: R, act: impl FnOnce() -> R) -> R {
 #[allow(clippy::too_many_arguments, reason = "a row of the table of functions")]
 extern "C" fn log(
     _host: &Host,
-    module: &Module,
+    module: Option<&Module>,
     level: Level,
     target: Bytes<'_>,
     file: Bytes<'_>,
@@ -99,7 +99,8 @@ extern "C" fn log(
             let [key, value] = [field.key, field.value].map(lossy);
             let _ = write!(text, " {key}={value}");
         }
-        emit(level, &lossy(module.ident), &lossy(target), &lossy(file), line, &text);
+        let ident = module.map_or(Bytes::EMPTY, |module| module.ident);
+        emit(level, &lossy(ident), &lossy(target), &lossy(file), line, &text);
     });
 }
 
@@ -133,33 +134,38 @@ extern "C" fn set_error(_host: &Host, err: &ErrSink, code: i32, message: Bytes<'
     guard((), || err.set(code, message.as_slice(), at.addr()));
 }
 
-extern "C" fn value_kind(value: &Opaque) -> Kind {
-    guard(Kind::NULL, || match known(value).kind {
-        ValueKind::Null => Kind::NULL,
-        ValueKind::Text(_) => Kind::TEXT,
-        ValueKind::List(_) => Kind::LIST,
-        ValueKind::Map(_) => Kind::MAP,
+extern "C" fn value_kind(value: Option<&Opaque>) -> Kind {
+    guard(Kind::NULL, || match value.map(|value| &known(value).kind) {
+        None | Some(ValueKind::Null) => Kind::NULL,
+        Some(ValueKind::Text(_)) => Kind::TEXT,
+        Some(ValueKind::List(_)) => Kind::LIST,
+        Some(ValueKind::Map(_)) => Kind::MAP,
     })
 }
 
-extern "C" fn value_text(value: &Opaque, text: &mut Bytes<'_>) -> Status {
-    guard(Status::PANICKED, || match &known(value).kind {
-        ValueKind::Text(written) => {
-            *text = until_init_returns(written);
+extern "C" fn value_text(value: Option<&Opaque>, text: Option<&mut Bytes<'_>>) -> Status {
+    guard(Status::PANICKED, || match value.map(|value| &known(value).kind) {
+        Some(ValueKind::Text(written)) => {
+            if let Some(text) = text {
+                *text = until_init_returns(written);
+            }
             Status::OK
         }
         _ => Status::ERROR,
     })
 }
 
-extern "C" fn value_len(value: &Opaque) -> usize {
-    guard(0, || known(value).len())
+extern "C" fn value_len(value: Option<&Opaque>) -> usize {
+    guard(0, || value.map_or(0, |value| known(value).len()))
 }
 
-extern "C" fn value_at(value: &Opaque, index: usize, key: &mut Bytes<'_>) -> *const Opaque {
+extern "C" fn value_at(value: Option<&Opaque>, index: usize, key: Option<&mut Bytes<'_>>) -> *const Opaque {
     guard(std::ptr::null(), || {
-        let Some((name, value)) = known(value).at(index) else { return std::ptr::null() };
-        *key = until_init_returns(name.unwrap_or_default());
+        let member = value.and_then(|value| known(value).at(index));
+        let Some((name, value)) = member else { return std::ptr::null() };
+        if let Some(key) = key {
+            *key = until_init_returns(name.unwrap_or_default());
+        }
         std::ptr::from_ref(value).cast()
     })
 }

@@ -21,7 +21,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use proxy_abi::{Module, NoteDesc, ident_is_valid};
+use proxy_abi::{NoteDesc, StaticRecord, ident_is_valid};
 use proxy_core::module::{Carrier, LoadModules, ModuleCode};
 
 use crate::elf::Elf;
@@ -69,7 +69,8 @@ impl LoadModules for Loader {
 ///
 /// # Errors
 /// What is wrong with its record.
-pub fn static_module(module: &'static Module) -> Result<Arc<dyn ModuleCode>, Refusal> {
+pub fn static_module(record: &StaticRecord) -> Result<Arc<dyn ModuleCode>, Refusal> {
+    let module = record.module();
     let ident = record::lossy(module.ident);
     let refused = |cause| Refusal { subject: format!("built-in {ident}"), cause };
     if !ident_is_valid(module.ident.as_slice()) {

@@ -9,14 +9,19 @@ use proxy_abi::{
 };
 use proxy_core::blob::{BlobMemory, BlobType};
 use proxy_core::registration::{DeclaredHook, ImplementedHook, Registration};
-use proxy_core::value::Value;
+use proxy_core::value::Spans;
 
 use crate::desk::{self, Fault};
 use crate::host::guard;
 use crate::record::lossy;
 
-pub(crate) extern "C" fn declare_hook(_host: &Host, registrar: &Registrar, decl: &HookDecl<'_>) -> Status {
-    answer(registrar, &mut (), |registration, _| {
+pub(crate) extern "C" fn declare_hook(
+    _host: &Host,
+    registrar: Option<&Registrar>,
+    decl: Option<&HookDecl<'_>>,
+) -> Status {
+    answer(registrar, None, |registration, _| {
+        let decl = given(decl, "HookDecl")?;
         whole(decl.size, size_of_val(decl), "HookDecl")?;
         let hook = DeclaredHook {
             name: text(decl.name, "a hook's name")?,
@@ -29,8 +34,13 @@ pub(crate) extern "C" fn declare_hook(_host: &Host, registrar: &Registrar, decl:
     })
 }
 
-pub(crate) extern "C" fn hook(_host: &Host, registrar: &Registrar, hook: &HookImpl<'_>) -> Status {
-    answer(registrar, &mut (), |registration, _| {
+pub(crate) extern "C" fn hook(
+    _host: &Host,
+    registrar: Option<&Registrar>,
+    hook: Option<&HookImpl<'_>>,
+) -> Status {
+    answer(registrar, None, |registration, _| {
+        let hook = given(hook, "HookImpl")?;
         whole(hook.size, size_of_val(hook), "HookImpl")?;
         let name = text(hook.name, "a hook's name")?;
         let Some(func) = hook.func else {
@@ -46,8 +56,7 @@ pub(crate) extern "C" fn hook(_host: &Host, registrar: &Registrar, hook: &HookIm
             after: idents(hook.after, hook.nafter)?,
             sig: hook.sig,
             entry,
-            scratch_size: hook.scratch_size,
-            scratch_align: hook.scratch_align,
+            scratch_size: scratch_size(hook)?,
             name,
         };
         registration.implement_hook(implemented).map_err(refused)
@@ -56,30 +65,32 @@ pub(crate) extern "C" fn hook(_host: &Host, registrar: &Registrar, hook: &HookIm
 
 pub(crate) extern "C" fn cluster(
     _host: &Host,
-    registrar: &Registrar,
-    decl: &ClusterDecl<'_>,
-    cluster: &mut u32,
+    registrar: Option<&Registrar>,
+    decl: Option<&ClusterDecl<'_>>,
+    cluster: Option<&mut u32>,
 ) -> Status {
-    answer(registrar, cluster, |registration, config| {
+    answer(registrar, cluster, |registration, spans| {
+        let decl = given(decl, "ClusterDecl")?;
         whole(decl.size, size_of_val(decl), "ClusterDecl")?;
         let at = decl.at.addr();
         let name = text(decl.name, "a cluster's name")?;
-        registration.cluster(&name, config.span_at(at)).map_err(|message| Fault::refused(message, at))
+        registration.cluster(&name, spans.at(at)).map_err(|message| Fault::refused(message, at))
     })
 }
 
 pub(crate) extern "C" fn endpoint(
     _host: &Host,
-    registrar: &Registrar,
+    registrar: Option<&Registrar>,
     cluster: u32,
-    decl: &EndpointDecl<'_>,
-    id: &mut u64,
+    decl: Option<&EndpointDecl<'_>>,
+    id: Option<&mut u64>,
 ) -> Status {
-    answer(registrar, id, |registration, config| {
+    answer(registrar, id, |registration, spans| {
+        let decl = given(decl, "EndpointDecl")?;
         whole(decl.size, size_of_val(decl), "EndpointDecl")?;
         let at = decl.at.addr();
         let url = text(decl.url, "an endpoint's URL")?;
-        let added = registration.endpoint(cluster, &url, decl.weight, config.span_at(at));
+        let added = registration.endpoint(cluster, &url, decl.weight, spans.at(at));
         added.map_err(|message| Fault::refused(message, at))
     })
 }
@@ -87,13 +98,13 @@ pub(crate) extern "C" fn endpoint(
 #[allow(clippy::too_many_arguments, reason = "a row of the table of functions")]
 pub(crate) extern "C" fn blob(
     _host: &Host,
-    registrar: &Registrar,
+    registrar: Option<&Registrar>,
     kind: BlobKind,
     size: u32,
     align: u32,
     ctor: Option<BlobFn>,
     dtor: Option<BlobFn>,
-    offset: &mut u32,
+    offset: Option<&mut u32>,
 ) -> Status {
     answer(registrar, offset, |registration, _| {
         let make = (ctor.is_some() || dtor.is_some())
@@ -129,21 +140,38 @@ fn call(function: Option<BlobFn>, memory: &BlobMemory, offset: usize) {
 
 /// Registers, and hands what comes of it to the module.
 fn answer<R>(
-    registrar: &Registrar,
-    out: &mut R,
-    act: impl FnOnce(&mut Registration, &Value) -> Result<R, Fault>,
+    registrar: Option<&Registrar>,
+    out: Option<&mut R>,
+    act: impl FnOnce(&mut Registration, &Spans<'_>) -> Result<R, Fault>,
 ) -> Status {
-    guard(Status::PANICKED, || match desk::register(registrar, act) {
-        Ok(made) => {
-            *out = made;
-            Status::OK
+    guard(Status::PANICKED, || {
+        match registrar.map_or(Err(Status::ABI), |registrar| desk::register(registrar, act)) {
+            Ok(made) => {
+                if let Some(out) = out {
+                    *out = made;
+                }
+                Status::OK
+            }
+            Err(status) => status,
         }
-        Err(status) => status,
     })
+}
+
+/// Scratch is always aligned to 64.
+fn scratch_size(hook: &HookImpl<'_>) -> Result<u32, Fault> {
+    let (size, align) = (hook.scratch_size, hook.scratch_align);
+    if size != 0 && (!align.is_power_of_two() || align > 64) {
+        return Err(refused(format!("an alignment of scratch of {align} is not a power of two up to 64")));
+    }
+    Ok(size)
 }
 
 const fn refused(message: String) -> Fault {
     Fault::refused(message, 0)
+}
+
+fn given<'a, T>(decl: Option<&'a T>, what: &str) -> Result<&'a T, Fault> {
+    decl.ok_or_else(|| Fault::breach(&format!("null was handed in for a {what}")))
 }
 
 /// The module's struct must have all the fields of this server's.

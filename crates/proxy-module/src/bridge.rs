@@ -7,6 +7,7 @@
 use std::fmt::{self, Write as _};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
+use std::thread;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record as SpanRecord};
@@ -14,7 +15,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::abi::{Bytes, Host, Level, LogField, Module as Record, STATIC_MODULE};
-use crate::ffi::tree::max_level;
+use crate::ffi::host::{log, max_level};
 use crate::guard;
 
 /// Installs subscriber and panic hook, once in each loaded file. Lines go under the ident of the file's first
@@ -30,6 +31,11 @@ pub(crate) fn install(host: &'static Host, module: &'static Record) {
         let _ = tracing::subscriber::set_global_default(log);
         panic::set_hook(Box::new(move |info| log.panic(info)));
     });
+}
+
+/// What sends `tracing` events to `host`'s log under the ident of `module`.
+pub(crate) fn subscriber(host: &'static Host, module: &'static Record) -> impl Subscriber + use<> {
+    Log { host, module }
 }
 
 /// Remembers where this thread panics, so that the error text of a compiled-in module names the place.
@@ -49,17 +55,22 @@ struct Log {
 }
 
 impl Log {
+    /// On a thread of the server the panic is caught by a guard, which tells of it: one fault, one line. Only this
+    /// image's own threads have a name here.
     fn panic(self, info: &PanicHookInfo<'_>) {
         remember_panic(info);
+        let level = if thread::current().name().is_some() { Level::ERROR } else { Level::DEBUG };
+        if level > max_level(self.host) {
+            return;
+        }
         let (file, line) = info.location().map_or(("", 0), |location| (location.file(), location.line()));
         let message = format!("panicked: {}", guard::message(info.payload()));
-        self.line(Level::ERROR, "panic", file, line, &message, &[]);
+        self.line(level, "panic", file, line, &message, &[]);
     }
 
     fn line(self, level: Level, target: &str, file: &str, line: u32, message: &str, fields: &[LogField<'_>]) {
         let (target, file, message) = (Bytes::of(target), Bytes::of(file), Bytes::of(message));
-        let count = fields.len() as u32;
-        (self.host.log)(self.host, self.module, level, target, file, line, message, fields.as_ptr(), count);
+        log(self.host, self.module, level, [target, file, message], line, fields);
     }
 }
 

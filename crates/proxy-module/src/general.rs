@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use crate::abi::{self, Bytes, Call, HookSpec, In, Out, Status};
 use crate::ffi::hook;
-use crate::init::Site;
+use crate::init::{Site, accepted, implementation_of};
 use crate::slot::Instance;
 use crate::{Directives, Error, Init, Result};
 
@@ -119,7 +119,8 @@ impl<'a, T> Hooks<'a, T> {
     {
         let names = |idents: &[&'static str]| idents.iter().map(|ident| Bytes::of(ident)).collect::<Vec<_>>();
         let (before, after) = (names(T::BEFORE), names(T::AFTER));
-        self.site.register(&hook::implementation::<T, H>(self.instance, &before, &after))
+        let answer = hook::register::<T, H>(self.instance, &self.site, &before, &after);
+        accepted(answer, implementation_of::<H>)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn status(call: &Call<'_>, body: impl FnOnce() -> Result<Status>) -> 
 
 /// Runs `body` where no error can be told; `None` after a panic.
 pub(crate) fn quiet<R>(body: impl FnOnce() -> R) -> Option<R> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(discard).ok()
+    catch_unwind(AssertUnwindSafe(body)).map_err(tell).ok()
 }
 
 /// Remembers where this thread panics, for the text of the error.
@@ -44,15 +44,27 @@ fn refused(call: &Call<'_>, error: &Error) -> Status {
 
 #[cold]
 fn panicked(call: &Call<'_>, payload: Box<dyn Any + Send>) -> Status {
+    set_error(call, &account(&*payload), 0);
+    discard(payload);
+    Status::PANICKED
+}
+
+/// Where there is no error sink, the log is told.
+#[cold]
+fn tell(payload: Box<dyn Any + Send>) {
+    tracing::error!("{}", account(&*payload));
+    discard(payload);
+}
+
+/// What panicked, and where.
+fn account(payload: &(dyn Any + Send)) -> String {
     let mut text = "panicked".to_owned();
     if let Some(place) = PLACE.take() {
         let _ = write!(text, " at {}:{}:{}", place.file(), place.line, place.column);
     }
     text.push_str(": ");
-    text.push_str(message(&*payload));
-    set_error(call, &text, 0);
-    discard(payload);
-    Status::PANICKED
+    text.push_str(message(payload));
+    text
 }
 
 fn set_error(call: &Call<'_>, message: &str, at: usize) {

@@ -4,10 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::abi::{
-    BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, HookSpec, Host, Module as Record,
-    Registrar, Status, Value, ValueKind,
+    BlobKind, Bytes, ClusterDecl, EndpointDecl, HookSpec, Host, Module as Record, Registrar, Status, Value,
+    ValueKind,
 };
-use crate::ffi::blob::{self, Held};
+use crate::ffi::blob::Held;
+use crate::ffi::host;
 use crate::ffi::tree::Tree;
 use crate::slot::{InitNumber, Slot};
 use crate::{ClusterSlot, EndpointSlot, Error, Result};
@@ -52,9 +53,9 @@ impl<'a> Init<'a> {
             at: pointer(written),
         };
         let mut number = 0;
-        let answer = (host.cluster)(host, registrar, &decl, &mut number);
+        let answer = (host.cluster)(host, Some(registrar), Some(&decl), Some(&mut number));
         accepted(answer, || format!("cluster {name}"))?;
-        Ok(Cluster { site: self.site, number, written })
+        Ok(Cluster { site: self.site, number, written, added: 0 })
     }
 
     /// State of type `T` beside each cluster, made by `T::default()`.
@@ -78,8 +79,7 @@ impl<'a> Init<'a> {
     /// # Errors
     /// The server refuses it: the name is declared already with another signature.
     pub fn declare<H: HookSpec>(&mut self) -> Result<()> {
-        let Site { host, registrar, .. } = self.site;
-        accepted((host.declare_hook)(host, registrar, &HookDecl::of::<H>()), || format!("hook {}", H::NAME))
+        accepted(host::declare::<H>(&self.site), || format!("hook {}", H::NAME))
     }
 }
 
@@ -90,26 +90,19 @@ impl fmt::Debug for Init<'_> {
 }
 
 impl Site<'_> {
-    pub(crate) fn register(&self, hook: &HookImpl<'_>) -> Result<()> {
-        accepted((self.host.hook)(self.host, self.registrar, hook), || {
-            format!("an implementation of {}", hook.name.as_slice().escape_ascii())
-        })
-    }
-
     fn slot<T: Default + Send + Sync + 'static>(&self, kind: BlobKind) -> Result<Slot<T>> {
-        let Site { host, registrar, number, .. } = *self;
         let (size, align) = (size_of::<Held<T>>(), align_of::<Held<T>>());
-        let size = u32::try_from(size).map_err(|_| Error::msg("a slot's type is larger than 4 GiB"))?;
+        if u32::try_from(size).is_err() {
+            return Err(Error::msg("a slot's type is larger than 4 GiB"));
+        }
         if align > 64 {
             return Err(Error::msg(format!(
                 "a slot's type needs alignment {align}, 64 is the most there is"
             )));
         }
-        let (ctor, dtor) = blob::lifecycle::<T>();
-        let mut offset = 0;
-        let answer = (host.blob)(host, registrar, kind, size, align as u32, Some(ctor), dtor, &mut offset);
+        let (answer, offset) = host::held::<T>(self, kind);
         accepted(answer, || format!("a slot of {size} bytes"))?;
-        Ok(Slot { owner: number, offset, spare: T::default(), kind: PhantomData })
+        Ok(Slot { owner: self.number, offset, spare: T::default(), kind: PhantomData })
     }
 }
 
@@ -117,10 +110,13 @@ impl Site<'_> {
 pub struct Cluster<'a> {
     site: Site<'a>,
     number: u32,
+    /// The value that stands behind its name in the configuration.
     written: Option<Tree<'a>>,
+    /// How many endpoints were added.
+    added: usize,
 }
 
-impl Cluster<'_> {
+impl<'a> Cluster<'a> {
     /// Adds the endpoints at `urls` (`http://host[:port]`), in this order, each of weight 1.
     ///
     /// # Errors
@@ -135,7 +131,8 @@ impl Cluster<'_> {
     /// The server refuses the URL.
     pub fn endpoint(&mut self, url: &str, weight: u32) -> Result<u64> {
         let Site { host, registrar, config, .. } = self.site;
-        let written = find_text(self.written.unwrap_or(config), url.as_bytes());
+        let written = self.in_step(url).or_else(|| find_text(self.written.unwrap_or(config), url.as_bytes()));
+        self.added += 1;
         let decl = EndpointDecl {
             size: size_of::<EndpointDecl<'_>>() as u32,
             weight,
@@ -143,9 +140,15 @@ impl Cluster<'_> {
             at: pointer(written),
         };
         let mut id = 0;
-        let answer = (host.endpoint)(host, registrar, self.number, &decl, &mut id);
+        let answer = (host.endpoint)(host, Some(registrar), self.number, Some(&decl), Some(&mut id));
         accepted(answer, || format!("endpoint {url}"))?;
         Ok(id)
+    }
+
+    /// The value of `url` if endpoints are added as they stand in the configuration: so thousands are found fast.
+    fn in_step(&self, url: &str) -> Option<Tree<'a>> {
+        let (_, value) = self.written?.at(self.added)?;
+        (value.kind() == ValueKind::TEXT && value.text() == Some(url.as_bytes())).then_some(value)
     }
 }
 
@@ -156,8 +159,13 @@ impl fmt::Debug for Cluster<'_> {
 }
 
 /// The host keeps the reason of its refusals: its text names the place in the configuration.
-fn accepted(answer: Status, what: impl FnOnce() -> String) -> Result<()> {
+pub(crate) fn accepted(answer: Status, what: impl FnOnce() -> String) -> Result<()> {
     if answer == Status::OK { Ok(()) } else { Err(Error::refused(format!("the server refused {}", what()))) }
+}
+
+/// What is refused then.
+pub(crate) fn implementation_of<H: HookSpec>() -> String {
+    format!("an implementation of {}", H::NAME)
 }
 
 /// The first value with that key, so that messages can point to where a name was written.

@@ -65,6 +65,8 @@ mod record;
 mod reports;
 mod request;
 mod slot;
+#[doc(hidden)]
+pub mod testing;
 
 pub use balancer::{Attempt, Balancer, Begin, Next};
 pub use bridge::remember_panic;

@@ -6,7 +6,7 @@ use crate::abi::{self, Bytes, Directive, FiniFn, InitFn, MAGIC, Note, flags};
 /// A compiled-in module. The server iterates over `inventory::iter::<StaticModule>`; in a loaded module the
 /// list is that file's own and nobody reads it.
 #[derive(Debug)]
-pub struct StaticModule(pub &'static abi::Module);
+pub struct StaticModule(pub abi::StaticRecord);
 
 inventory::collect!(StaticModule);
 
@@ -98,7 +98,10 @@ macro_rules! __export {
             #[unsafe(link_section = ".note.proxyd.module")]
             static NOTE: $crate::abi::Note = $crate::private::note(::core::stringify!($ident));
 
-            $crate::inventory::submit! { $crate::StaticModule(&$ident) }
+            $crate::inventory::submit! {
+                // SAFETY: F2, the record above: its table, init and fini are those of one type.
+                $crate::StaticModule(unsafe { $crate::abi::StaticRecord::new(&$ident) })
+            }
         };
     };
 }

@@ -55,17 +55,14 @@ fn proxy(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
         Err(diagnostic) => {
             // Its body is read all the same, for its own errors.
             lowering.report(diagnostic);
-            lowering.enter_cluster(
-                node,
-                DeclaredCluster { name: String::new(), span: None, endpoints: Vec::new() },
-            );
+            lowering.enter_cluster(node, DeclaredCluster::new(String::new(), None));
             return Ok(());
         }
     };
     let first =
         lowering.conf.clusters.iter().find(|cluster| cluster.name == name).map(|cluster| cluster.span);
     let errors = lowering.errors();
-    let cluster = DeclaredCluster { name: name.clone(), span: Some(node.span()), endpoints: Vec::new() };
+    let cluster = DeclaredCluster::new(name.clone(), Some(node.span()));
     let cluster = lowering.enter_cluster(node, cluster);
     if let Some(first) = first {
         let diagnostic = Diagnostic::error(word.span, format!("cluster '{name}' is declared twice"));

@@ -178,7 +178,9 @@ impl<'a> Resolver<'a> {
             return self.named + place;
         }
         let endpoint = DeclaredEndpoint { origin: origin.clone(), weight: 1, span: Some(span) };
-        self.clusters.push(DeclaredCluster { name, span: Some(span), endpoints: vec![endpoint] });
+        let mut cluster = DeclaredCluster::new(name, Some(span));
+        cluster.endpoints.push(endpoint);
+        self.clusters.push(cluster);
         self.clusters.len() - 1
     }
 

@@ -54,7 +54,7 @@ fn what_is_registered_reaches_the_core() {
     for part in [
         "DeclaredHook { name: \"com.example.x\", kind: HookKind(1), sig: 42, doc: \"an example\", layout: \"com.example.x/1\" }",
         "ImplementedHook { name: \"com.example.x\", order: 10, key: \"\", before: [\"y_module\", \"z_module\"], after: [], sig: 42",
-        "scratch_size: 64, scratch_align: 64",
+        "scratch_size: 64",
         "DeclaredCluster { name: \"made\", span: Some(Span",
         "a.example",
     ] {
@@ -116,4 +116,15 @@ fn fini_comes_exactly_once_for_each_instance() {
     drop(second);
     assert_eq!(complaint(&*module, "fail"), "this is wrong");
     assert_eq!(complaint(&*module, "count"), "build 37, 6 inits, 2 finis");
+}
+
+#[test]
+fn what_a_module_does_not_want_may_be_null() {
+    let Some(module) = module("BUILD=38") else { return };
+    assert_eq!(complaint(&*module, "nulls"), "no error");
+    assert_eq!(
+        complaint(&*module, "null decl"),
+        "init answered ABI, which is neither OK nor ERROR: null was handed in for a ClusterDecl"
+    );
+    assert_eq!(complaint(&*module, "empty blob"), "a blob of no bytes at all");
 }

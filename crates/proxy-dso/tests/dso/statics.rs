@@ -4,7 +4,9 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use proxy_abi::{Bytes, Call, Host, MAGIC, Module, Registrar, STATIC_MODULE, Status, Value, flags};
+use proxy_abi::{
+    Bytes, Call, Host, MAGIC, Module, Registrar, STATIC_MODULE, StaticRecord, Status, Value, flags,
+};
 use proxy_core::module::Carrier;
 use proxy_dso::static_module;
 
@@ -46,13 +48,16 @@ const GOOD: Module = Module {
 };
 
 fn refusal(module: Module) -> String {
-    static_module(Box::leak(Box::new(module))).unwrap_err().to_string()
+    // SAFETY: F2, of what is wrong with it nothing is followed: it is refused for that.
+    let record = unsafe { StaticRecord::new(Box::leak(Box::new(module))) };
+    static_module(&record).unwrap_err().to_string()
 }
 
 #[test]
 fn a_module_compiled_in_is_told_so_and_ends_by_fini() {
     static HERE: Module = GOOD;
-    let module = static_module(&HERE).unwrap();
+    // SAFETY: F2, it has no directives, and its functions do nothing with their arguments.
+    let module = static_module(&unsafe { StaticRecord::new(&HERE) }).unwrap();
     assert_eq!(module.info().carrier, Carrier::Static);
     assert_eq!(module.info().ident, "here_module");
     assert_eq!(module.host().flags, STATIC_MODULE);

@@ -3,10 +3,11 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-use crate::abi::{Call, Host, Module as Record, Registrar, Status, Value};
-use crate::ffi::tree::{self, Tree};
+use crate::abi::{Call, Host, LoadBalance, Module as Record, Registrar, Status, Value};
+use crate::ffi::host;
+use crate::ffi::tree::Tree;
 use crate::ffi::trylist;
-use crate::init::Site;
+use crate::init::{Site, accepted, implementation_of};
 use crate::slot::{InitNumber, Instance};
 use crate::{Balancer, Directives, Error, Hooks, Init, Module, Result, Values, bridge, guard};
 
@@ -24,7 +25,7 @@ pub unsafe extern "C" fn init_balancer<T: Balancer>(
 ) -> Status {
     let site = Site { host, module, registrar, config: Tree::new(host, config), number: InitNumber::next() };
     guarded_start(call, site, state, T::new, |instance, site| {
-        site.register(&trylist::implementation::<T>(instance, site.module))?;
+        accepted(trylist::register::<T>(instance, &site), implementation_of::<LoadBalance>)?;
         T::hooks(&mut Hooks::new(instance, site))
     })
 }
@@ -63,7 +64,7 @@ fn guarded_start<T, C: Directives>(
     register: fn(NonNull<Instance<T>>, Site<'_>) -> Result<()>,
 ) -> Status {
     guard::status(call, || {
-        bridge::install(tree::forever(site.host), tree::forever_module(site.module));
+        bridge::install(host::forever(site.host), host::forever_module(site.module));
         let config = C::read(&Values::new(site.config))?;
         let value = new(config, &mut Init::new(site))?;
         let instance = NonNull::from(Box::leak(Box::new(Instance { number: site.number, value })));

@@ -4,12 +4,24 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use crate::abi::{Bytes, Call, HookFn, HookImpl, HookSpec, In, Out, Status, signature_of};
+use crate::ffi::host;
 use crate::general::{Answer, Cx, Implements};
 use crate::guard;
+use crate::init::Site;
 use crate::slot::Instance;
 
-/// What `T` registers to implement `H`.
-pub(crate) fn implementation<'n, T: Implements<H>, H: HookSpec>(
+/// Registers `T`'s implementation of `H`.
+pub(crate) fn register<T: Implements<H>, H: HookSpec>(
+    instance: NonNull<Instance<T>>,
+    site: &Site<'_>,
+    before: &[Bytes<'_>],
+    after: &[Bytes<'_>],
+) -> Status {
+    // SAFETY: F6, `run` takes the structs of `H`, and the instance outlives the generation.
+    unsafe { host::implement(site, &implementation::<T, H>(instance, before, after)) }
+}
+
+fn implementation<'n, T: Implements<H>, H: HookSpec>(
     instance: NonNull<Instance<T>>,
     before: &'n [Bytes<'n>],
     after: &'n [Bytes<'n>],

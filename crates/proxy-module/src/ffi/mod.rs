@@ -4,6 +4,8 @@
 pub(crate) mod blob;
 pub(crate) mod entry;
 pub(crate) mod hook;
+pub(crate) mod host;
 pub(crate) mod set;
+pub(crate) mod testing;
 pub(crate) mod tree;
 pub(crate) mod trylist;

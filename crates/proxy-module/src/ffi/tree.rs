@@ -1,8 +1,6 @@
-//! Reads the host's configuration values, and the other raw pointers of its table.
+//! Reads the host's configuration values.
 
-use std::sync::atomic::Ordering::Relaxed;
-
-use crate::abi::{Bytes, Host, Level, Module, Status, Value, ValueKind};
+use crate::abi::{Bytes, Host, Status, Value, ValueKind};
 
 /// A configuration value with the functions that read it. Valid until `init` returns.
 #[derive(Clone, Copy)]
@@ -17,22 +15,27 @@ impl<'v> Tree<'v> {
     }
 
     pub(crate) fn kind(self) -> ValueKind {
-        (self.host.value_kind)(self.value)
+        // SAFETY: F1, a value of the tree.
+        unsafe { (self.host.value_kind)(Some(self.value)) }
     }
 
     pub(crate) fn text(self) -> Option<&'v [u8]> {
         let mut text = Bytes::EMPTY;
-        ((self.host.value_text)(self.value, &mut text) == Status::OK).then(|| text.as_slice())
+        // SAFETY: F1, a value of the tree; its text lives as long as the tree, until `init` returns.
+        let answer = unsafe { (self.host.value_text)(Some(self.value), Some(&mut text)) };
+        (answer == Status::OK).then(|| text.as_slice())
     }
 
     pub(crate) fn len(self) -> usize {
-        (self.host.value_len)(self.value)
+        // SAFETY: F1, a value of the tree.
+        unsafe { (self.host.value_len)(Some(self.value)) }
     }
 
     /// The `index`th value of a list or a map, with its key.
     pub(crate) fn at(self, index: usize) -> Option<(&'v [u8], Self)> {
         let mut key = Bytes::EMPTY;
-        let value = (self.host.value_at)(self.value, index, &mut key);
+        // SAFETY: F1, a value of the tree; the key lives as long as the tree.
+        let value = unsafe { (self.host.value_at)(Some(self.value), index, Some(&mut key)) };
         // SAFETY: F1, null or a value of the tree, which lives until `init` returns.
         let value: &'v Value = unsafe { value.as_ref() }?;
         Some((key.as_slice(), Self::new(self.host, value)))
@@ -50,26 +53,4 @@ impl<'v> Tree<'v> {
     pub(crate) fn address(self) -> usize {
         self.pointer().addr()
     }
-}
-
-/// The loudest level that is written.
-#[inline]
-pub(crate) fn max_level(host: &Host) -> Level {
-    // SAFETY: F7, null or an atomic that lives as long as the process.
-    let level = unsafe { host.max_level.as_ref() };
-    level.map_or(Level::INFO, |level| Level(u32::from(level.load(Relaxed))))
-}
-
-/// The server's table, which lives longer than the call it came with.
-pub(crate) fn forever(host: &Host) -> &'static Host {
-    let host: *const Host = host;
-    // SAFETY: F7, the table lives as long as the process.
-    unsafe { &*host }
-}
-
-/// The module's own record, likewise.
-pub(crate) fn forever_module(module: &Module) -> &'static Module {
-    let module: *const Module = module;
-    // SAFETY: F7, records stay mapped.
-    unsafe { &*module }
 }

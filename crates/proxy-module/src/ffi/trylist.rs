@@ -8,6 +8,8 @@ use crate::abi::{
     Status, Target, TryVt, order,
 };
 use crate::balancer::{Attempt, Balancer, Begin, Next};
+use crate::ffi::host;
+use crate::init::Site;
 use crate::slot::{InitNumber, Instance};
 use crate::{Endpoints, Error, Failure, Outcome, Request, ResponseHead, guard};
 
@@ -21,11 +23,13 @@ struct Trial<T: Balancer> {
     walk: T::Walk,
 }
 
-/// What `T` registers to implement `proxy.load_balance`.
-pub(crate) fn implementation<T: Balancer>(
-    instance: NonNull<Instance<T>>,
-    module: &abi::Module,
-) -> HookImpl<'static> {
+/// Registers `T`'s implementation of `proxy.load_balance`.
+pub(crate) fn register<T: Balancer>(instance: NonNull<Instance<T>>, site: &Site<'_>) -> Status {
+    // SAFETY: F6, `begin` takes the structs of the hook, and the instance outlives the generation.
+    unsafe { host::implement(site, &implementation::<T>(instance, site.module)) }
+}
+
+fn implementation<T: Balancer>(instance: NonNull<Instance<T>>, module: &abi::Module) -> HookImpl<'static> {
     let func: HookFn = begin::<T>;
     HookImpl {
         size: size_of::<HookImpl<'_>>() as u32,

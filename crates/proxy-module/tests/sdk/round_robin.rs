@@ -33,7 +33,7 @@ fn record_says_what_the_module_is() {
 #[test]
 fn module_is_in_the_list_of_compiled_in_ones() {
     let listed = inventory::iter::<StaticModule>;
-    assert!(listed.into_iter().any(|module| std::ptr::eq(module.0, &raw const proxy_lb_module)));
+    assert!(listed.into_iter().any(|module| std::ptr::eq(module.0.module(), &raw const proxy_lb_module)));
 }
 
 #[test]

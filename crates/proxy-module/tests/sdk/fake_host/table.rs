@@ -48,7 +48,7 @@ unsafe fn all<'a, T>(first: *const T, count: u32) -> &'a [T] {
 
 extern "C" fn log(
     _: &Host,
-    module: &Module,
+    module: Option<&Module>,
     level: Level,
     target: Bytes<'_>,
     file: Bytes<'_>,
@@ -60,7 +60,7 @@ extern "C" fn log(
     // SAFETY: F1, the module says how many there are.
     let fields = unsafe { all(fields, nfields) };
     lines().push(Line {
-        module: text(module.ident),
+        module: text(module.unwrap().ident),
         level: level.0,
         target: text(target),
         file: text(file),
@@ -73,12 +73,12 @@ extern "C" fn set_error(_: &Host, err: &ErrSink, code: i32, message: Bytes<'_>, 
     err.set(code, message.as_slice(), at.addr());
 }
 
-extern "C" fn declare_hook(_: &Host, _: &Registrar, _: &HookDecl<'_>) -> Status {
+extern "C" fn declare_hook(_: &Host, _: Option<&Registrar>, _: Option<&HookDecl<'_>>) -> Status {
     Status::OK
 }
 
-extern "C" fn hook(_: &Host, registrar: &Registrar, hook: &HookImpl<'_>) -> Status {
-    let desk = Desk::of(registrar);
+extern "C" fn hook(_: &Host, registrar: Option<&Registrar>, hook: Option<&HookImpl<'_>>) -> Status {
+    let (desk, hook) = (Desk::of(registrar.unwrap()), hook.unwrap());
     if desk.refuse.get() == "hook" {
         return Status::ERROR;
     }
@@ -97,46 +97,54 @@ extern "C" fn hook(_: &Host, registrar: &Registrar, hook: &HookImpl<'_>) -> Stat
     Status::OK
 }
 
-extern "C" fn cluster(_: &Host, registrar: &Registrar, decl: &ClusterDecl<'_>, number: &mut u32) -> Status {
-    let mut clusters = Desk::of(registrar).clusters.borrow_mut();
-    *number = clusters.len() as u32;
+extern "C" fn cluster(
+    _: &Host,
+    registrar: Option<&Registrar>,
+    decl: Option<&ClusterDecl<'_>>,
+    number: Option<&mut u32>,
+) -> Status {
+    let mut clusters = Desk::of(registrar.unwrap()).clusters.borrow_mut();
+    let decl = decl.unwrap();
+    *number.unwrap() = clusters.len() as u32;
     clusters.push((text(decl.name), decl.at.addr()));
-    if Desk::of(registrar).refuse.get() == "cluster" { Status::ERROR } else { Status::OK }
+    if Desk::of(registrar.unwrap()).refuse.get() == "cluster" { Status::ERROR } else { Status::OK }
 }
 
 extern "C" fn endpoint(
     _: &Host,
-    registrar: &Registrar,
+    registrar: Option<&Registrar>,
     cluster: u32,
-    decl: &EndpointDecl<'_>,
-    id: &mut u64,
+    decl: Option<&EndpointDecl<'_>>,
+    id: Option<&mut u64>,
 ) -> Status {
-    *id = 1;
-    Desk::of(registrar).endpoints.borrow_mut().push((cluster, text(decl.url), decl.at.addr()));
+    let decl = decl.unwrap();
+    *id.unwrap() = 1;
+    Desk::of(registrar.unwrap()).endpoints.borrow_mut().push((cluster, text(decl.url), decl.at.addr()));
     Status::OK
 }
 
 #[allow(clippy::too_many_arguments, reason = "a row of the table of functions")]
 extern "C" fn blob(
     _: &Host,
-    registrar: &Registrar,
+    registrar: Option<&Registrar>,
     kind: BlobKind,
     size: u32,
     align: u32,
     ctor: Option<BlobFn>,
     dtor: Option<BlobFn>,
-    offset: &mut u32,
+    offset: Option<&mut u32>,
 ) -> Status {
     assert!(size <= 128 && align <= 64, "fits this host's memory");
-    let mut blobs = Desk::of(registrar).blobs.borrow_mut();
+    let mut blobs = Desk::of(registrar.unwrap()).blobs.borrow_mut();
     let of_kind = blobs.iter().filter(|wanted| wanted.kind == kind).count();
-    *offset = 64 + 128 * of_kind as u32;
-    blobs.push(Wanted { kind, offset: *offset as usize, ctor, dtor });
+    let place = 64 + 128 * of_kind;
+    *offset.unwrap() = place as u32;
+    blobs.push(Wanted { kind, offset: place, ctor, dtor });
     Status::OK
 }
 
-extern "C" fn value_kind(value: &Value) -> ValueKind {
-    match Node::of(value) {
+extern "C" fn value_kind(value: Option<&Value>) -> ValueKind {
+    match Node::of(value.unwrap()) {
         Node::Null => ValueKind::NULL,
         Node::Text(_) => ValueKind::TEXT,
         Node::List(_) => ValueKind::LIST,
@@ -144,25 +152,25 @@ extern "C" fn value_kind(value: &Value) -> ValueKind {
     }
 }
 
-extern "C" fn value_text(value: &Value, text: &mut Bytes<'_>) -> Status {
-    let Node::Text(found) = Node::of(value) else { return Status::ABI };
-    *text = Bytes::of(found);
+extern "C" fn value_text(value: Option<&Value>, text: Option<&mut Bytes<'_>>) -> Status {
+    let Node::Text(found) = Node::of(value.unwrap()) else { return Status::ABI };
+    *text.unwrap() = Bytes::of(found);
     Status::OK
 }
 
-extern "C" fn value_len(value: &Value) -> usize {
-    match Node::of(value) {
+extern "C" fn value_len(value: Option<&Value>) -> usize {
+    match Node::of(value.unwrap()) {
         Node::List(nodes) => nodes.len(),
         Node::Map(entries) => entries.len(),
         _ => 0,
     }
 }
 
-extern "C" fn value_at(value: &Value, index: usize, key: &mut Bytes<'_>) -> *const Value {
-    let found = match Node::of(value) {
+extern "C" fn value_at(value: Option<&Value>, index: usize, key: Option<&mut Bytes<'_>>) -> *const Value {
+    let found = match Node::of(value.unwrap()) {
         Node::List(nodes) => nodes.get(index),
         Node::Map(entries) => entries.get(index).map(|(name, node)| {
-            *key = Bytes::of(name);
+            *key.unwrap() = Bytes::of(name);
             node
         }),
         _ => None,
