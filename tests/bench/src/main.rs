@@ -40,7 +40,8 @@ fn run(args: &[String]) -> Result<(), String> {
     let [file, endpoints, rounds] = args else {
         return Err("usage: hook-cost MODULE_FILE ENDPOINTS ROUNDS".to_owned());
     };
-    let endpoints: usize = endpoints.parse().map_err(|_| format!("'{endpoints}' is not a number of endpoints"))?;
+    let endpoints: usize =
+        endpoints.parse().map_err(|_| format!("'{endpoints}' is not a number of endpoints"))?;
     let rounds: u64 = rounds.parse().map_err(|_| format!("'{rounds}' is not a number of rounds"))?;
     let caller = Caller::new(0);
     let generation = generation(Path::new(file), endpoints, &caller)?;
@@ -62,7 +63,8 @@ fn generation(file: &Path, endpoints: usize, caller: &Caller) -> Result<Generati
     }
     text.push_str("LBProxyPass / c\n");
     let files = MemoryLoader::default().with("/bench/proxyd.conf", text);
-    let configured = configure(&Input::new("/bench/proxyd.conf", "/bench"), &files, &Loader::default(), Vec::new());
+    let configured =
+        configure(&Input::new("/bench/proxyd.conf", "/bench"), &files, &Loader::default(), Vec::new());
     let render = |diagnostics: &proxy_config::Diagnostics| -> String {
         diagnostics.iter().map(|diagnostic| configured.sources.render(diagnostic)).collect()
     };
