@@ -1,4 +1,4 @@
-//! The structs that hooks take and answer, each written once: the macro [`crossing!`](crate::crossing) makes of one
+//! The structs that hooks take and answer, each written once: the macro [`crossing!`](crate::crossing!) makes of one
 //! source the struct and the text from which signatures are made, so that the two cannot differ.
 //!
 //! For that reason a module may declare a hook of its own without unsafe code, and a spec that names the wrong
@@ -90,7 +90,7 @@ pub unsafe trait Field {
 /// The type has no lifetime.
 pub unsafe trait Plain: Field {}
 
-/// A struct that crosses; made by [`crossing!`](crate::crossing) alone. Implemented for one lifetime, it stands for
+/// A struct that crosses; made by [`crossing!`](crate::crossing!) alone. Implemented for one lifetime, it stands for
 /// all of them.
 ///
 /// # Safety

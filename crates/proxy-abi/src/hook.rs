@@ -84,7 +84,7 @@ pub trait HookSpec {
     const KIND: HookKind;
     /// One sentence for the dumps.
     const DOC: &'static str;
-    /// What the caller hands in; see [`crossing!`](crate::crossing).
+    /// What the caller hands in; see [`crossing!`](crate::crossing!).
     type In: Crosses;
     /// What the implementation fills.
     type Out: Crosses;
