@@ -13,8 +13,8 @@ use std::sync::Arc;
 use proxy_config::{Diagnostic, Diagnostics, Input, Loader, Node, Sources, Span, Tree, Word, nearest};
 
 use crate::conf::{Location, Mapping, ProxyOverrides, Reverse, ServerConf, VirtualAddr, VirtualServer};
+use crate::load_module::{FailedLoad, ModuleReader};
 use crate::module::{LoadModules, ModuleCode, ModuleInfo};
-use crate::reading::{FailedLoad, ModuleReader};
 use crate::registration::DeclaredCluster;
 use values::ModuleValues;
 

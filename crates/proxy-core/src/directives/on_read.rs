@@ -1,4 +1,4 @@
-//! Directives that act while text is read; `proxy-config` and [`crate::reading`] execute them. They are listed
+//! Directives that act while text is read; `proxy-config` and [`crate::load_module`] execute them. They are listed
 //! here so that they are known, and find their way into `-L`.
 
 use proxy_abi::scopes;

@@ -7,8 +7,8 @@ use proxy_config::{Diagnostic, Node};
 use super::{Lowering, Section};
 use crate::directive::{Directive, Owned, args_of, find, hint, places};
 use crate::directives::{route, symbol};
+use crate::load_module::line_key;
 use crate::module::{ModuleDirective, ModuleInfo};
-use crate::reading::line_key;
 
 impl Lowering<'_> {
     /// Lowers lines in order.
