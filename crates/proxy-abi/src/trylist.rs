@@ -1,6 +1,7 @@
 //! A trylist as the host holds it: the module's functions behind calls that are safe to make.
 
 use core::ffi::c_void;
+use core::fmt;
 use core::mem::offset_of;
 use core::ptr::null_mut;
 
@@ -18,14 +19,11 @@ pub enum Breach {
 }
 
 /// One request's trylist. Dropping it calls the module's `drop`, which thus comes exactly once.
-#[derive(Debug)]
 pub struct Trylist {
-    next: HookFn,
-    report_failure: HookFn,
-    done: Option<HookFn>,
-    response_head: Option<HookFn>,
-    drop: unsafe extern "C" fn(ctx: *mut c_void),
+    /// Not null, and with all required functions.
+    vt: *const TryVt,
     ctx: *mut c_void,
+    size: usize,
 }
 
 // SAFETY: F6, a trylist may move between threads, one call at a time.
@@ -38,7 +36,7 @@ macro_rules! function {
             None
         } else {
             // SAFETY: F2, the table has these bytes, and a null function pointer is `None`.
-            unsafe { (*$vt).$name }
+            unsafe { (&raw const (*$vt).$name).read() }
         }
     };
 }
@@ -59,41 +57,42 @@ impl Trylist {
         if size < offset_of!(TryVt, done) {
             return Err(Breach::TableTooShort);
         }
-        let (Some(next), Some(report_failure), Some(drop)) =
-            (function!(vt, size, next), function!(vt, size, report_failure), function!(vt, size, drop))
-        else {
+        if function!(vt, size, next).is_none()
+            || function!(vt, size, report_failure).is_none()
+            || function!(vt, size, drop).is_none()
+        {
             return Err(Breach::MissingFunction);
-        };
-        let (done, response_head) = (function!(vt, size, done), function!(vt, size, response_head));
-        Ok(Self { next, report_failure, drop, done, response_head, ctx: out.ctx })
+        }
+        Ok(Self { vt, ctx: out.ctx, size })
     }
 
     /// Asks for the next target.
     #[inline]
     pub fn next(&mut self, call: &Call<'_>, input: &NextIn<'_>, target: &mut Target) -> Status {
-        self.call(self.next, call, input, (&raw mut *target).cast())
+        self.call(function!(self.vt, self.size, next), call, input, (&raw mut *target).cast())
     }
 
     /// Tells that no connection could be made.
     pub fn report_failure(&mut self, call: &Call<'_>, failure: &Failure) -> Status {
-        self.call(self.report_failure, call, failure, null_mut())
+        self.call(function!(self.vt, self.size, report_failure), call, failure, null_mut())
     }
 
     /// Tells how a target did; nothing if the module does not want to know.
     #[inline]
     pub fn done(&mut self, call: &Call<'_>, outcome: &Outcome) -> Status {
-        self.done.map_or(Status::OK, |done| self.call(done, call, outcome, null_mut()))
+        self.call(function!(self.vt, self.size, done), call, outcome, null_mut())
     }
 
     /// Shows the head of the response; nothing if the module does not want to see it.
     #[inline]
     pub fn response_head(&mut self, call: &Call<'_>, head: &ResponseIn<'_>) -> Status {
-        self.response_head
-            .map_or(Status::OK, |response_head| self.call(response_head, call, head, null_mut()))
+        self.call(function!(self.vt, self.size, response_head), call, head, null_mut())
     }
 
     #[inline]
-    fn call<I>(&self, func: HookFn, call: &Call<'_>, input: &I, output: *mut c_void) -> Status {
+    fn call<I>(&self, func: Option<HookFn>, call: &Call<'_>, input: &I, output: *mut c_void) -> Status {
+        // Only optional ones can be missing.
+        let Some(func) = func else { return Status::OK };
         let input: *const I = input;
         // SAFETY: F2, F3 and F6, the table's places say which structs they take, and `drop` was not called yet.
         unsafe { func(self.ctx, call, input.cast(), output) }
@@ -103,7 +102,19 @@ impl Trylist {
 impl Drop for Trylist {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: F6, the last call, once.
-        unsafe { (self.drop)(self.ctx) }
+        if let Some(drop) = function!(self.vt, self.size, drop) {
+            // SAFETY: F6, the last call, once.
+            unsafe { drop(self.ctx) }
+        }
+    }
+}
+
+impl fmt::Debug for Trylist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trylist")
+            .field("done", &function!(self.vt, self.size, done))
+            .field("response_head", &function!(self.vt, self.size, response_head))
+            .field("ctx", &self.ctx)
+            .finish_non_exhaustive()
     }
 }

@@ -57,6 +57,7 @@ impl Caller {
 
     /// A call with an empty error sink.
     #[must_use]
+    #[inline]
     pub fn call<'a>(&'a self, host: &'a Host, trace_id: u64) -> Call<'a> {
         self.err.clear();
         let mut call = Call::new(host, &self.err, &self.random, self.now_ns.get());
@@ -66,6 +67,7 @@ impl Caller {
     }
 
     /// Takes scratch of at least `size` bytes, aligned to 64.
+    #[inline]
     pub(crate) fn take_scratch(&self, size: usize) -> Scratch {
         let lines = size.div_ceil(size_of::<CacheLine>());
         let pooled = self.scratch.borrow_mut().pop();
@@ -75,6 +77,7 @@ impl Caller {
     }
 
     /// Gives scratch back for the next trylist.
+    #[inline]
     pub(crate) fn give_scratch(&self, scratch: Scratch) {
         let bytes = self.pooled.get() + size_of_val(&*scratch);
         if bytes <= MOST_POOLED {

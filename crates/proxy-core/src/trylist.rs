@@ -73,6 +73,7 @@ impl<'g> Trylist<'g> {
     }
 
     /// What asking the policy came to.
+    #[inline]
     pub(crate) fn of_policy(
         cluster: &'g Cluster,
         caller: &'g Caller,
@@ -87,6 +88,7 @@ impl<'g> Trylist<'g> {
         }
     }
 
+    #[inline]
     fn new(cluster: &'g Cluster, caller: &'g Caller, source: Source<'g>, max_attempts: u32) -> Self {
         let tried = Tried::default();
         Self { cluster, caller, source, tried, attempts: 0, max_attempts, current: None, ended: None }

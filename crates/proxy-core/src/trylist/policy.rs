@@ -85,6 +85,7 @@ pub(crate) struct Question<'g> {
 
 impl<'g> Policy<'g> {
     /// Asks `members` in order until one does not decline.
+    #[inline]
     pub(crate) fn begin(
         caller: &'g Caller,
         question: &Question<'g>,
@@ -99,6 +100,7 @@ impl<'g> Policy<'g> {
         Begun::Declined
     }
 
+    #[inline]
     fn ask(caller: &'g Caller, question: &Question<'g>, member: &'g Member<LoadBalance>) -> Begun<'g> {
         let scratch = Lent { caller, memory: caller.take_scratch(member.scratch) };
         let input = LbIn {
