@@ -13,7 +13,7 @@ use crate::support::origin::{Origin, Then, ok, read_head};
 use crate::support::ports::Refused;
 use crate::support::process::Watched;
 use crate::support::server::Server;
-use crate::support::skip;
+use crate::support::told;
 use crate::support::wait::{uninterrupted, until_true};
 
 /// A server that passes everything on to `url`, behind one dead endpoint.
@@ -24,7 +24,7 @@ fn balanced(url: &str) -> (Server, Refused) {
 }
 
 fn curl(args: &[&str]) -> Option<String> {
-    let mut curl = Command::new(skip::program("curl")?);
+    let mut curl = Command::new(told::program("curl")?);
     curl.args(["--silent", "--show-error", "--fail", "--max-time", "20", "--noproxy", "*"]).args(args);
     let output = curl.stdin(Stdio::null()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -117,7 +117,7 @@ fn free_port() -> u16 {
 
 #[test]
 fn pythons_http_server_as_origin() {
-    let Some(python) = skip::program("python3") else { return };
+    let Some(python) = told::program("python3") else { return };
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("page.txt"), vec![b'p'; 200_000]).unwrap();
     let mut command = Command::new(python);
@@ -138,7 +138,7 @@ fn pythons_http_server_as_origin() {
 
 #[test]
 fn nginx_as_origin() {
-    let Some(nginx) = skip::program("nginx") else { return };
+    let Some(nginx) = told::program("nginx") else { return };
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().display().to_string();
     fs::write(dir.path().join("page.txt"), vec![b'n'; 200_000]).unwrap();
@@ -279,6 +279,9 @@ fn a_gib_downloaded_and_uploaded_in_flat_memory() {
     zeros(&mut client.stream().try_clone().unwrap(), GIB).unwrap();
     assert_eq!(client.response().text(), "a GiB of zeros");
     let uploaded = peak();
+    told::figure(format_args!(
+        "peak memory after 1 MiB {before} KiB, after 1 GiB down {downloaded} KiB, after 1 GiB up {uploaded} KiB"
+    ));
     assert!(uploaded - before < FLAT, "from {before} KiB to {uploaded} KiB for an upload of 1 GiB");
 }
 

@@ -11,6 +11,7 @@ use crate::support::modules;
 use crate::support::origin::{Origin, read_head};
 use crate::support::ports::Refused;
 use crate::support::server::Server;
+use crate::support::told::figure;
 use crate::support::wait::until_true;
 
 /// What counter.c says at its end.
@@ -141,6 +142,7 @@ fn a_hundred_thousand_requests_with_aborts_and_a_dead_endpoint_leave_no_trylist_
     let server = counter(&[one, refused.url(), two]);
     assert_eq!(storm(server.addr(), REQUESTS), REQUESTS / 10 * 9);
     let counts = counts(server);
+    figure(format_args!("{REQUESTS} requests, 10 % aborted, one of three endpoints dead: {counts:?}"));
     assert_eq!(counts.drop, counts.begin, "begin = drop: {counts:?}");
     assert_eq!(counts.done, counts.next_ok, "next-OK = done: {counts:?}");
     assert!(counts.begin >= REQUESTS as u64 / 10 * 9 && counts.begin <= REQUESTS as u64, "{counts:?}");

@@ -9,5 +9,5 @@ pub(crate) mod origin;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod server;
-pub(crate) mod skip;
+pub(crate) mod told;
 pub(crate) mod wait;

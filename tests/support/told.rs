@@ -1,4 +1,4 @@
-//! Tests that need a program which need not be there.
+//! What the reader of a test run is told: figures, and tests that were skipped for want of a program.
 
 use std::path::PathBuf;
 
@@ -15,6 +15,12 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         missing(name);
     }
     found
+}
+
+/// Prints what a test measured; `--nocapture` shows it.
+#[expect(clippy::print_stderr, reason = "the reader of a test run is told")]
+pub(crate) fn figure(text: std::fmt::Arguments<'_>) {
+    eprintln!("measured: {text}");
 }
 
 /// Says that a test is skipped for want of `what`.
