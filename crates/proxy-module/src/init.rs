@@ -55,7 +55,7 @@ impl<'a> Init<'a> {
         let mut number = 0;
         let answer = (host.cluster)(host, Some(registrar), Some(&decl), Some(&mut number));
         accepted(answer, || format!("cluster {name}"))?;
-        Ok(Cluster { site: self.site, number, written, added: 0 })
+        Ok(Cluster { site: self.site, number, written, used: 0 })
     }
 
     /// State of type `T` beside each cluster, made by `T::default()`.
@@ -106,23 +106,38 @@ impl Site<'_> {
     }
 }
 
+/// What a weight's word begins with.
+const WEIGHT: &str = "weight=";
+
 /// A cluster that is being made.
 pub struct Cluster<'a> {
     site: Site<'a>,
     number: u32,
     /// The value that stands behind its name in the configuration.
     written: Option<Tree<'a>>,
-    /// How many endpoints were added.
-    added: usize,
+    /// How many words were used.
+    used: usize,
 }
 
 impl<'a> Cluster<'a> {
-    /// Adds the endpoints at `urls` (`http://host[:port]`), in this order, each of weight 1.
+    /// Adds the endpoints that `words` name, in this order: for each its URL, `http://host[:port]`, and behind that
+    /// maybe `weight=N`, from 1 to 1000 and 1 if not given.
     ///
     /// # Errors
-    /// The server refuses a URL.
-    pub fn endpoints<U: AsRef<str>>(&mut self, urls: impl IntoIterator<Item = U>) -> Result<()> {
-        urls.into_iter().try_for_each(|url| self.endpoint(url.as_ref(), 1).map(drop))
+    /// The server refuses a URL, or a weight is none.
+    pub fn endpoints<W: AsRef<str>>(&mut self, words: impl IntoIterator<Item = W>) -> Result<()> {
+        let mut words = words.into_iter().peekable();
+        while let Some(url) = words.next() {
+            let url = url.as_ref();
+            if url.starts_with(WEIGHT) {
+                return Err(self.about(url, "a weight stands behind a URL, and once"));
+            }
+            let word = words.next_if(|word| word.as_ref().starts_with(WEIGHT));
+            let weight = word.as_ref().map_or(Ok(1), |word| self.weight(word.as_ref()))?;
+            self.endpoint(url, weight)?;
+            self.used += usize::from(word.is_some());
+        }
+        Ok(())
     }
 
     /// Adds the endpoint at `url` and answers its id.
@@ -130,9 +145,9 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// The server refuses the URL.
     pub fn endpoint(&mut self, url: &str, weight: u32) -> Result<u64> {
-        let Site { host, registrar, config, .. } = self.site;
-        let written = self.in_step(url).or_else(|| find_text(self.written.unwrap_or(config), url.as_bytes()));
-        self.added += 1;
+        let Site { host, registrar, .. } = self.site;
+        let written = self.find(url);
+        self.used += 1;
         let decl = EndpointDecl {
             size: size_of::<EndpointDecl<'_>>() as u32,
             weight,
@@ -145,10 +160,26 @@ impl<'a> Cluster<'a> {
         Ok(id)
     }
 
-    /// The value of `url` if endpoints are added as they stand in the configuration: so thousands are found fast.
-    fn in_step(&self, url: &str) -> Option<Tree<'a>> {
-        let (_, value) = self.written?.at(self.added)?;
-        (value.kind() == ValueKind::TEXT && value.text() == Some(url.as_bytes())).then_some(value)
+    fn weight(&self, word: &str) -> Result<u32> {
+        let weight = word.strip_prefix(WEIGHT).and_then(|number| number.parse().ok());
+        let weight = weight.filter(|weight| (1..=1000).contains(weight));
+        weight.ok_or_else(|| self.about(word, "a weight is a number from 1 to 1000"))
+    }
+
+    /// The error that is the fault of `word`.
+    fn about(&self, word: &str, what: &str) -> Error {
+        Error::about(format!("`{word}`: {what}"), self.find(word).map_or(0, Tree::address))
+    }
+
+    fn find(&self, word: &str) -> Option<Tree<'a>> {
+        let everything = self.written.unwrap_or(self.site.config);
+        self.in_step(word).or_else(|| find_text(everything, word.as_bytes()))
+    }
+
+    /// The value of `word` if words are used as they stand in the configuration: so thousands are found fast.
+    fn in_step(&self, word: &str) -> Option<Tree<'a>> {
+        let (_, value) = self.written?.at(self.used)?;
+        (value.kind() == ValueKind::TEXT && value.text() == Some(word.as_bytes())).then_some(value)
     }
 }
 
