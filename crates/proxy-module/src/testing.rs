@@ -9,6 +9,7 @@ use crate::abi::{BlobKind, CacheLine, Directive, Host, Level, RawEntry, StaticRe
 use crate::ffi::testing as ffi;
 use crate::{StaticModule, abi, bridge};
 
+pub use crate::ffi::asked::Asked;
 pub use crate::ffi::testing::Instance;
 
 /// A value of the configuration.
@@ -147,6 +148,29 @@ pub fn record_of(module: &'static abi::Module) -> Option<StaticRecord> {
 #[must_use]
 pub fn directives(record: StaticRecord) -> &'static [Directive] {
     ffi::directives(record)
+}
+
+/// What a request says.
+#[derive(Clone, Debug)]
+pub struct RequestText {
+    /// Its number.
+    pub id: u64,
+    /// `GET`.
+    pub method: Vec<u8>,
+    /// The target of the request line.
+    pub uri: Vec<u8>,
+    /// Address of the client.
+    pub client: Vec<u8>,
+    /// Name and value of each field.
+    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl RequestText {
+    pub(crate) fn field_named(&self, wanted: &str) -> &[u8] {
+        let mut fields = self.fields.iter();
+        let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()));
+        found.map_or(&[], |(_, value)| value)
+    }
 }
 
 /// Memory that the host lends beside one cluster or endpoint, with the module's state in it.

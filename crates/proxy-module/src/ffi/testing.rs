@@ -300,7 +300,7 @@ unsafe extern "C" fn value_kind(value: Option<&Value>) -> ValueKind {
 }
 
 unsafe extern "C" fn value_text(value: Option<&Value>, text: Option<&mut Bytes<'_>>) -> Status {
-    let Some(Node::Text(found)) = value.map(node) else { return Status::DECLINED };
+    let Some(Node::Text(found)) = value.map(node) else { return Status::ERROR };
     if let Some(text) = text {
         // SAFETY: F1, the text lives as long as the tree, until `init` returns, as this place says.
         *text = unsafe { crate::abi::RawBytes::of(found.as_bytes()).as_bytes() };
