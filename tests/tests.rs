@@ -11,6 +11,7 @@ mod support;
 mod command_line;
 mod config_errors;
 mod desync;
+mod edits;
 mod failover;
 mod forwarding;
 mod load_balance_hook_2003;

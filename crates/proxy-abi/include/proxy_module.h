@@ -275,6 +275,23 @@ typedef struct pm_fields {
     uint32_t (*at)(const void *data, uint32_t index, pm_bytes *name, pm_bytes *value);
 } pm_fields;
 
+#define PM_EDIT_SET 1u   /* one field of that name, in place of all there are */
+#define PM_EDIT_ADD 2u   /* one more, after those there are */
+#define PM_EDIT_UNSET 3u /* none; the value plays no part */
+
+/* The changes of one message's fields; use pm_set_field, pm_add_field and pm_unset_field. */
+typedef struct pm_edits {
+    const void *data;
+    pm_status (*edit)(const void *data, uint32_t op, pm_bytes name, pm_bytes value);
+} pm_edits;
+
+/* What modules note on a request for those that come later; use pm_note_of and pm_set_note. */
+typedef struct pm_notes {
+    const void *data;
+    pm_status (*set)(const void *data, pm_bytes key, pm_bytes value);
+    uint32_t (*get)(const void *data, pm_bytes key, pm_bytes *value);
+} pm_notes;
+
 /* Valid until the call that got it returns, in load_balance until the trylist is dropped. */
 typedef struct pm_request {
     uint32_t size;
@@ -288,22 +305,27 @@ typedef struct pm_request {
     pm_bytes unparsed_uri; /* the target of the request line, byte for byte */
     pm_bytes client;       /* 192.0.2.7 or 2001:db8::7 */
     pm_fields fields;
+    pm_notes notes;
 } pm_request;
 
 typedef struct pm_request_in {
     uint32_t size;
     uint32_t reserved;
     const pm_request *request;
+    const pm_edits *edits; /* of the request's fields, in fixups; null elsewhere: nothing may be changed */
 } pm_request_in;
 
 typedef struct pm_response_in {
     uint32_t size;
     uint32_t status;
     uint32_t index; /* of the endpoint that answered; UINT32_MAX without a trylist */
-    uint32_t reserved;
+    uint32_t tries; /* endpoints tried, the one that answered included */
     uint64_t id;    /* the endpoint's, 0 if nobody was asked */
     const pm_request *request;
     pm_fields fields; /* of the response, as received */
+    const pm_edits *edits; /* of these fields, as the client gets them; null in a trylist's response_head */
+    pm_bytes endpoint;     /* host:port of the endpoint that answered */
+    pm_bytes cluster;      /* its name; for a route to a URL, the URL */
 } pm_response_in;
 
 typedef struct pm_log_in {
@@ -467,10 +489,10 @@ typedef struct pm_outcome {
 #define PM_ORDER_LAST 20
 
 #define PM_SIG_LOAD_BALANCE UINT64_C(0xff5a092855dfe0b4)
-#define PM_SIG_POST_READ_REQUEST UINT64_C(0x1ca3f4dcbc16fd14)
-#define PM_SIG_ACCESS_CHECKER UINT64_C(0xa5d6ea3b3c85a9ab)
-#define PM_SIG_FIXUPS UINT64_C(0xe3ffbadd48e5ec28)
-#define PM_SIG_RESPONSE_HEAD UINT64_C(0xf5085b7de1aceb97)
+#define PM_SIG_POST_READ_REQUEST UINT64_C(0x321edd02a45c44fd)
+#define PM_SIG_ACCESS_CHECKER UINT64_C(0xd942eb3ff5a3edb4)
+#define PM_SIG_FIXUPS UINT64_C(0x471497b76a0148d9)
+#define PM_SIG_RESPONSE_HEAD UINT64_C(0x0199a910004a8faa)
 #define PM_SIG_LOG_TRANSACTION UINT64_C(0xadf55233996f4db4)
 
 /* Name and signature: two arguments of pm_hook. Beside each, the structs that its functions get. */
@@ -553,6 +575,33 @@ static inline int pm_field_named(const pm_fields *fields, const char *name, pm_b
         if (i == len) return 1;
     }
     return 0;
+}
+
+/* Sets a field in place of all of that name. PM_ERROR if edits is null, or if the server refuses: names are tokens,
+ * values hold no control character, and what frames or routes a message is the server's own. The server has then
+ * written its reason to the call's error sink: answer PM_ERROR and it is told. */
+static inline pm_status pm_set_field(const pm_edits *edits, pm_bytes name, pm_bytes value) {
+    return edits != NULL ? edits->edit(edits->data, PM_EDIT_SET, name, value) : PM_ERROR;
+}
+
+/* Adds a field to those of that name; answers as pm_set_field does. */
+static inline pm_status pm_add_field(const pm_edits *edits, pm_bytes name, pm_bytes value) {
+    return edits != NULL ? edits->edit(edits->data, PM_EDIT_ADD, name, value) : PM_ERROR;
+}
+
+/* Removes all fields of that name; answers as pm_set_field does. */
+static inline pm_status pm_unset_field(const pm_edits *edits, pm_bytes name) {
+    return edits != NULL ? edits->edit(edits->data, PM_EDIT_UNSET, name, pm_bytes_of("")) : PM_ERROR;
+}
+
+/* The last value noted under a key, valid as long as the request; 0 if there is none. */
+static inline int pm_note_of(const pm_request *request, const char *key, pm_bytes *value) {
+    return request->notes.get(request->notes.data, pm_bytes_of(key), value) != 0;
+}
+
+/* Notes a value under a key; the server keeps copies. PM_ERROR if there is no room for it. */
+static inline pm_status pm_set_note(const pm_request *request, const char *key, pm_bytes value) {
+    return request->notes.set(request->notes.data, pm_bytes_of(key), value);
 }
 
 /* Whether lines of that level are written at all. */

@@ -7,7 +7,7 @@
 use core::ffi::c_void;
 use core::fmt;
 
-use crate::{Bytes, EndpointSet, Fields, Request, TryVt};
+use crate::{Bytes, Edits, EndpointSet, Fields, Request, TryVt};
 
 /// Text that is made while compiling.
 #[derive(Clone, Copy)]
@@ -136,11 +136,12 @@ borrowed! {
     Bytes<'_> = "Bytes" as Bytes<'a>,
     Fields<'_> = "Fields" as Fields<'a>,
     &Request<'_> = "Request*" as &'a Request<'a>,
+    Option<&Edits<'_>> = "Edits*" as Option<&'a Edits<'a>>,
     &EndpointSet = "EndpointSet*" as &'a EndpointSet
 }
 
-/// Declares a struct that a hook takes or answers: `repr(C)`, of integers, [`Bytes`], [`Fields`] and references to
-/// [`Request`] and [`EndpointSet`]. By convention it begins with `size: u32`, its own size.
+/// Declares a struct that a hook takes or answers: `repr(C)`, of integers, [`Bytes`], [`Fields`], references to
+/// [`Request`] and [`EndpointSet`], and optional ones to [`Edits`]. By convention it begins with `size: u32`, its own size.
 ///
 /// A struct with a lifetime borrows for the call. Any change of the fields changes the hook's signature, so that a
 /// module built against the former struct is refused and not misread.

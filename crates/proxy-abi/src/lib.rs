@@ -16,6 +16,7 @@ mod bytes;
 mod call;
 mod crossing;
 mod descriptor;
+mod edits;
 mod endpoints;
 mod hook;
 mod host;
@@ -33,6 +34,7 @@ pub use descriptor::{
     ArgKind, Directive, FiniFn, InitFn, MAGIC, Module, NOTE_OWNER, NOTE_SECTION, NOTE_TYPE_MODULE, Note,
     NoteDesc, StaticRecord, flags, ident_is_valid, scopes,
 };
+pub use edits::{EditAccess, EditOp, Edits, NoteAccess, Notes, edit_refusal};
 pub use endpoints::{CacheLine, Endpoint, EndpointSet, Health, Stats};
 pub use hook::{
     Entry, HookDecl, HookFn, HookImpl, HookKind, HookSpec, In, Out, RawEntry, layout_of, order, signature,

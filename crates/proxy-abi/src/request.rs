@@ -8,7 +8,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 
-use crate::{Bytes, HookKind, HookSpec, RawBytes};
+use crate::{Bytes, Edits, HookKind, HookSpec, Notes, RawBytes};
 
 /// Where the host keeps the fields of a message. Implemented by the host; must not panic.
 pub trait FieldAccess {
@@ -110,6 +110,8 @@ pub struct Request<'a> {
     pub client: Bytes<'a>,
     /// Its fields.
     pub fields: Fields<'a>,
+    /// What modules noted on it.
+    pub notes: Notes<'a>,
 }
 
 /// What a [`Request`] is made of.
@@ -134,7 +136,7 @@ pub struct RequestParts<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A request over borrowed bytes.
+    /// A request over borrowed bytes, without room for notes.
     #[must_use]
     pub const fn new(parts: &RequestParts<'a>, fields: Fields<'a>) -> Self {
         Self {
@@ -149,7 +151,14 @@ impl<'a> Request<'a> {
             unparsed_uri: Bytes::new(parts.unparsed_uri),
             client: Bytes::new(parts.client),
             fields,
+            notes: Notes::none(),
         }
+    }
+
+    /// The same, with notes.
+    #[must_use]
+    pub const fn with_notes(self, notes: Notes<'a>) -> Self {
+        Self { notes, ..self }
     }
 }
 
@@ -162,14 +171,23 @@ crate::crossing! {
         pub reserved: u32,
         /// The request.
         pub request: &'a Request<'a>,
+        /// What may be changed of the request's fields as the endpoint gets them; null where nothing may be: only
+        /// `proxy.fixups` changes any.
+        pub edits: Option<&'a Edits<'a>>,
     }
 }
 
 impl<'a> RequestIn<'a> {
-    /// About `request`.
+    /// About `request`, of which nothing may be changed.
     #[must_use]
     pub const fn new(request: &'a Request<'a>) -> Self {
-        Self { size: size_of::<RequestIn<'_>>() as u32, reserved: 0, request }
+        Self { size: size_of::<RequestIn<'_>>() as u32, reserved: 0, request, edits: None }
+    }
+
+    /// The same, and its fields may be changed.
+    #[must_use]
+    pub const fn with_edits(self, edits: &'a Edits<'a>) -> Self {
+        Self { edits: Some(edits), ..self }
     }
 }
 
@@ -182,14 +200,20 @@ crate::crossing! {
         pub status: u32,
         /// Index of the endpoint that answered in the trylist's set; `u32::MAX` without a trylist.
         pub index: u32,
-        /// Reserved, zero.
-        pub reserved: u32,
+        /// How many endpoints were tried, the one that answered included.
+        pub tries: u32,
         /// The endpoint's id, 0 if nobody was asked.
         pub id: u64,
         /// The request.
         pub request: &'a Request<'a>,
         /// The fields of the response as received.
         pub fields: Fields<'a>,
+        /// What may be changed of them as the client gets them; null in a trylist's `response_head`.
+        pub edits: Option<&'a Edits<'a>>,
+        /// `host:port` of the endpoint that answered.
+        pub endpoint: Bytes<'a>,
+        /// The cluster's name; for a route to a URL, the URL.
+        pub cluster: Bytes<'a>,
     }
 }
 
@@ -263,14 +287,14 @@ request_hook!(
     "may refuse a request by an HTTP status"
 );
 request_hook!(
-    /// Last before the request is forwarded.
+    /// Last before the request is forwarded; may change its fields.
     Fixups, "proxy.fixups", ALL, RequestIn<'static>,
-    "last before the request is forwarded"
+    "last before the request is forwarded; may change its fields"
 );
 request_hook!(
-    /// After the head of an endpoint's response was read.
+    /// After the head of an endpoint's response was read; may change its fields.
     ResponseHead, "proxy.response_head", VOID, ResponseIn<'static>,
-    "after the head of an endpoint's response was read"
+    "after the head of an endpoint's response was read; may change its fields"
 );
 request_hook!(
     /// Once per request, at its end.

@@ -166,10 +166,12 @@ fn layouts(facts: &mut Facts) {
         }
         abi::NoteDesc = "pm_note_desc" { major, minor_min, minor_built, reserved, flags, ident }
         abi::Request<'_> = "pm_request" {
-            size, version, id, method, scheme, authority, path, query, unparsed_uri, client, fields
+            size, version, id, method, scheme, authority, path, query, unparsed_uri, client, fields, notes
         }
-        abi::RequestIn<'_> = "pm_request_in" { size, reserved, request }
-        abi::ResponseIn<'_> = "pm_response_in" { size, status, index, reserved, id, request, fields }
+        abi::RequestIn<'_> = "pm_request_in" { size, reserved, request, edits }
+        abi::ResponseIn<'_> = "pm_response_in" {
+            size, status, index, tries, id, request, fields, edits, endpoint, cluster
+        }
         abi::LogIn<'_> = "pm_log_in" {
             size, status, tries, reserved, id, sent, received, total_us, request, endpoint
         }
@@ -210,6 +212,8 @@ fn private_layouts(facts: &mut Facts) {
         (size_of::<abi::Bytes<'_>>(), abi::Bytes::OFFSETS)
     );
     add(facts, "pm_fields", size_of::<abi::Fields<'_>>(), ["data", "at"], abi::Fields::OFFSETS);
+    add(facts, "pm_edits", size_of::<abi::Edits<'_>>(), ["data", "edit"], abi::Edits::OFFSETS);
+    add(facts, "pm_notes", size_of::<abi::Notes<'_>>(), ["data", "set", "get"], abi::Notes::OFFSETS);
     add(facts, "pm_lb_out", size_of::<abi::LbOut>(), ["size", "reserved", "vt", "ctx"], abi::LbOut::OFFSETS);
     let note = ["namesz", "descsz", "type", "name", "desc"];
     add(facts, "pm_note", size_of::<abi::Note>(), note, abi::Note::OFFSETS);
@@ -298,6 +302,8 @@ fn numbers() -> impl Iterator<Item = (&'static str, u32)> {
     ];
     let blobs = [("BLOB_CLUSTER", BlobKind::CLUSTER), ("BLOB_ENDPOINT", BlobKind::ENDPOINT)];
     let health = [("HEALTH_UP", Health::UP), ("HEALTH_DOWN", Health::DOWN)];
+    let edits =
+        [("EDIT_SET", abi::EditOp::SET), ("EDIT_ADD", abi::EditOp::ADD), ("EDIT_UNSET", abi::EditOp::UNSET)];
     let failures = [
         ("FAILURE_RESOLVE", FailureKind::RESOLVE),
         ("FAILURE_REFUSED", FailureKind::REFUSED),
@@ -320,6 +326,7 @@ fn numbers() -> impl Iterator<Item = (&'static str, u32)> {
         .chain(values.map(|(name, kind)| (name, kind.0)))
         .chain(blobs.map(|(name, kind)| (name, kind.0)))
         .chain(health.map(|(name, health)| (name, u32::from(health.0))))
+        .chain(edits.map(|(name, op)| (name, op.0)))
         .chain(failures.map(|(name, kind)| (name, kind.0)))
         .chain(outcomes.map(|(name, result)| (name, result.0)))
 }

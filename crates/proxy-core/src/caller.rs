@@ -55,6 +55,16 @@ impl Caller {
         self.now_ns.get()
     }
 
+    /// Leaves a text for whoever reads the error sink of the call under way; what the module says there counts more.
+    pub(crate) fn say(&self, text: &str) {
+        self.err.set(0, text.as_bytes(), 0);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn said(&self) -> String {
+        self.err.to_string()
+    }
+
     /// A call with an empty error sink.
     #[must_use]
     #[inline]

@@ -10,6 +10,7 @@ pub mod directive;
 mod directives;
 pub mod dump;
 pub mod dump_hooks;
+pub mod edits;
 pub mod generation;
 pub mod hash_key;
 pub mod hooks;

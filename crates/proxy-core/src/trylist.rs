@@ -178,10 +178,13 @@ impl<'g> Trylist<'g> {
             size: size_of::<ResponseIn<'_>>() as u32,
             status: u32::from(status),
             index: handed.endpoint.index,
-            reserved: 0,
+            tries: self.attempts,
             id: handed.endpoint.id,
             request,
             fields,
+            edits: None,
+            endpoint: abi::Bytes::of(&handed.endpoint.addr),
+            cluster: abi::Bytes::of(&self.cluster.name),
         };
         if let Source::Policy(policy) = &mut self.source
             && policy.response_head(self.caller, &head).is_err()

@@ -11,6 +11,7 @@ use proxy_abi as abi;
 use proxy_abi::Outcome;
 use proxy_core::cluster::{Cluster, Endpoint};
 use proxy_core::conf;
+use proxy_core::edits::Edits;
 use proxy_core::generation::Generation;
 use proxy_core::path;
 use proxy_core::routing::{Route, Routed};
@@ -39,6 +40,8 @@ pub(crate) struct Job<'g> {
     pub(crate) request: Request<'g>,
     /// The same, for modules.
     pub(crate) view: &'g abi::Request<'g>,
+    /// What modules want changed of its fields.
+    pub(crate) edits: &'g Edits<'g>,
     /// The client's address as text.
     pub(crate) peer: &'g str,
     pub(crate) id: u64,
@@ -275,6 +278,7 @@ impl Sides<'_> {
 fn write_head(job: &Job<'_>, up: &mut Flow, endpoint: &Endpoint) {
     let (request, settings) = (&job.request, job.routed.settings);
     let replaced = job.route.replace.as_ref();
+    let edits = job.edits.list();
     let rewrite = RequestRewrite {
         host: endpoint.authority.as_bytes(),
         preserve_host: settings.preserve_host,
@@ -283,6 +287,7 @@ fn write_head(job: &Job<'_>, up: &mut Flow, endpoint: &Endpoint) {
         forwarded: settings.add_headers.then_some(Forwarded { client: job.peer.as_bytes(), proto: b"http" }),
         trusted: false,
         via: via(&job.routed),
+        edits: &edits,
         expect_continue: request.expect_continue(),
         connection: if request.wants_websocket() {
             EndpointConnection::Upgrade

@@ -54,6 +54,7 @@ extern crate self as proxy_module;
 mod balancer;
 mod bridge;
 mod config;
+mod edits;
 mod endpoints;
 mod error;
 #[allow(unsafe_code, reason = "the one place that crosses the boundary")]
@@ -71,6 +72,7 @@ pub mod testing;
 pub use balancer::{Attempt, Balancer, Begin, Next};
 pub use bridge::remember_panic;
 pub use config::{Directives, Routes, Values};
+pub use edits::Edits;
 pub use endpoints::{Endpoint, Endpoints};
 pub use error::{Error, Result};
 pub use general::{Answer, Cx, Hooks, Implements, Module};
@@ -100,8 +102,8 @@ pub mod prelude {
     };
     pub use crate::tracing::{self, debug, error, info, trace, warn};
     pub use crate::{
-        Answer, Attempt, Balancer, Begin, ClusterSlot, Cx, Directives, Endpoint, EndpointSlot, Endpoints,
-        Error, Failure, Hooks, Implements, Init, Module, Next, Outcome, Request, ResponseHead, Result,
-        Routes,
+        Answer, Attempt, Balancer, Begin, ClusterSlot, Cx, Directives, Edits, Endpoint, EndpointSlot,
+        Endpoints, Error, Failure, Hooks, Implements, Init, Module, Next, Outcome, Request, ResponseHead,
+        Result, Routes,
     };
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::abi;
+use crate::abi::{self, Status};
+use crate::{Error, Result};
 
 /// A request. All text is borrowed bytes, as received, and never promised to be UTF-8.
 #[derive(Clone, Copy)]
@@ -93,6 +94,24 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
         self.request.fields.named(name)
+    }
+
+    /// The last value that a module noted on the request under `key`, in whatever hook; valid as long as the request.
+    #[must_use]
+    pub fn note(&self, key: &str) -> Option<&'a [u8]> {
+        self.request.notes.note(key.as_bytes())
+    }
+
+    /// Notes `value` under `key` for the modules that come later, balancers among them. The server keeps copies, for
+    /// this request alone. By convention a key begins with the name of the module.
+    ///
+    /// # Errors
+    /// There is room for 64 notes of 16 KiB together.
+    pub fn set_note(&self, key: &str, value: impl AsRef<[u8]>) -> Result<()> {
+        match self.request.notes.set_note(key.as_bytes(), value.as_ref()) {
+            Status::OK => Ok(()),
+            _ => Err(Error::msg(format!("no room for a note '{key}': 64 of 16 KiB together are the most"))),
+        }
     }
 
     /// All fields, name and value, in the order received.

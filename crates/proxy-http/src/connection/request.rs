@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proxy_abi as abi;
 use proxy_abi::{Bytes, FieldAccess, Fields, LogIn, RequestIn, RequestParts, Unit};
+use proxy_core::edits::{Edits, Notes};
 use proxy_core::generation::RequestHooks;
 use proxy_core::hooks::Answer as HookAnswer;
 use proxy_core::routing::{Route, Routed};
@@ -41,7 +42,8 @@ impl Connection {
         let (id, started) = (local.next_request(), (local.clock.now(), local.clock.wall()));
         let request = head.view(text);
         let fields = RequestFields(request);
-        let view = view(&fields, id, &self.peer_text);
+        let (notes, edits) = (Notes::default(), Edits::new(&local.caller));
+        let view = view(&fields, &notes, id, &self.peer_text);
         let source = match request.body() {
             Body::None => Source::Ended,
             Body::Length(length) => Source::Length(length),
@@ -51,10 +53,11 @@ impl Connection {
         let routed = generation.servers().route(self.here, request.host_name(), request.canonical_path());
         let (client, timer) = (&mut self.client, &mut self.timer);
         let mut sides = Sides { client, timer, up, down, response, limits: &self.limits };
-        let report = match decide(generation.hooks(), &request, &view, &routed, local) {
+        let report = match decide(generation.hooks(), &request, &view, &edits, &routed, local) {
             Ok(route) => {
                 let peer = &*self.peer_text;
-                let job = Job { local, generation, routed, route, request, view: &view, peer, id };
+                let job =
+                    Job { local, generation, routed, route, request, view: &view, edits: &edits, peer, id };
                 forward::forward(&job, &mut sides).await
             }
             Err(answer) => answer_request(answer, &request, local, &mut sides).await,
@@ -123,7 +126,7 @@ impl Connection {
 }
 
 /// The request as modules see it.
-fn view<'a>(fields: &'a RequestFields<'a>, id: u64, peer: &'a str) -> abi::Request<'a> {
+fn view<'a>(fields: &'a RequestFields<'a>, notes: &'a Notes, id: u64, peer: &'a str) -> abi::Request<'a> {
     let request = &fields.0;
     let parts = RequestParts {
         version: if request.version() == Version::Http10 { 10 } else { 11 },
@@ -135,7 +138,7 @@ fn view<'a>(fields: &'a RequestFields<'a>, id: u64, peer: &'a str) -> abi::Reque
         unparsed_uri: request.target(),
         client: peer.as_bytes(),
     };
-    abi::Request::new(&parts, Fields::new(fields))
+    abi::Request::new(&parts, Fields::new(fields)).with_notes(abi::Notes::new(notes))
 }
 
 /// Runs the hooks that come before forwarding; gives the route, or what to answer instead.
@@ -143,6 +146,7 @@ fn decide<'g>(
     hooks: &RequestHooks,
     request: &Request<'_>,
     view: &abi::Request<'_>,
+    edits: &Edits<'_>,
     routed: &Routed<'g>,
     local: &Local,
 ) -> Result<&'g Route, Answer> {
@@ -154,7 +158,8 @@ fn decide<'g>(
         return Err(Answer { status: 200, detail: "" });
     }
     let route = routed.route.ok_or(Answer { status: 404, detail: "nothing is mapped to this path" })?;
-    refused(hooks.fixups.run(caller, id, &input, Unit::default()))?;
+    let edits = abi::Edits::new(edits);
+    refused(hooks.fixups.run(caller, id, &input.with_edits(&edits), Unit::default()))?;
     Ok(route)
 }
 

@@ -1,8 +1,11 @@
 //! Heads of responses: interim ones passed on, the final one shown to the hooks and written anew.
 
-use proxy_abi::{FieldAccess, Fields, ResponseIn, Unit};
+use proxy_abi as abi;
+use proxy_abi::{Bytes, FieldAccess, Fields, ResponseIn, Unit};
 use proxy_core::cluster::Endpoint;
+use proxy_core::edits::Edits;
 use proxy_core::routing::ReverseRule;
+use proxy_core::trylist::Trylist;
 
 use super::ending::{Ending, Fault};
 use super::exchange::{Exchange, Stage};
@@ -76,9 +79,10 @@ impl<'g> Exchange<'_, '_, 'g> {
         self.figures.status = response.status();
         self.reusable = response.keep_alive();
         let fields = ResponseFields(response);
+        let edits = Edits::new(&job.local.caller);
         self.trylist.response_head(response.status(), job.view, Fields::new(&fields));
         if let Some(endpoint) = endpoint {
-            run_hook(job, endpoint, response.status(), Fields::new(&fields));
+            run_hook(job, self.trylist, endpoint, response.status(), (Fields::new(&fields), &edits));
         }
         self.close = !job.request.keep_alive()
             || !self.sides.up.has_ended()
@@ -90,12 +94,14 @@ impl<'g> Exchange<'_, '_, 'g> {
         let host =
             job.request.host().unwrap_or_else(|| job.routed.server.name().unwrap_or_default().as_bytes());
         let reverse = Reverse { pairs, scheme: b"http", host };
+        let edits = edits.list();
         let rewrite = ResponseRewrite {
             client: job.request.version(),
             close: self.close,
             via: via(&job.routed),
             reverse: (!pairs.is_empty() && !host.is_empty()).then_some(reverse),
             date: &job.local.date(),
+            edits: &edits,
         };
         let framing = write_response(&mut down.text, &response, &rewrite);
         self.close |= framing == ResponseBody::UntilClose;
@@ -117,19 +123,29 @@ fn is_limit(reason: &str) -> bool {
     reason.ends_with("too long") || reason == "too many fields"
 }
 
-fn run_hook(job: &Job<'_>, endpoint: &Endpoint, status: u16, fields: Fields<'_>) {
+fn run_hook(
+    job: &Job<'_>,
+    trylist: &Trylist<'_>,
+    endpoint: &Endpoint,
+    status: u16,
+    (fields, edits): (Fields<'_>, &Edits<'_>),
+) {
     let chain = &job.generation.hooks().response_head;
     if chain.is_empty() {
         return;
     }
+    let edits = abi::Edits::new(edits);
     let input = ResponseIn {
         size: size_of::<ResponseIn<'_>>() as u32,
         status: u32::from(status),
         index: endpoint.index,
-        reserved: 0,
+        tries: trylist.attempts(),
         id: endpoint.id,
         request: job.view,
         fields,
+        edits: Some(&edits),
+        endpoint: Bytes::of(&endpoint.addr),
+        cluster: Bytes::of(&trylist.cluster().name),
     };
     // A VOID hook has nothing to say.
     let _ = chain.run(&job.local.caller, job.id, &input, Unit::default());

@@ -11,6 +11,7 @@ use super::{Body, EndpointConnection, Forwarded, Request, RequestRewrite, Via};
 /// What the connection loop asks for in the plainest case: a client that is not trusted, its Host preserved.
 fn plain_rewrite<'a>(request: &Request<'a>) -> RequestRewrite<'a> {
     RequestRewrite {
+        edits: &[],
         host: b"endpoint.test:8080",
         preserve_host: true,
         path: None,

@@ -10,6 +10,8 @@ pub use request::{EndpointConnection, Forwarded, RequestRewrite, write_request};
 pub use response::{CONTINUE, ResponseRewrite, Simple, write_interim, write_response, write_simple};
 pub use reverse::{Reverse, ReversePair};
 
+use proxy_core::edits::{Edit, additions};
+
 use super::Version;
 use super::field::{Field, Name};
 
@@ -52,6 +54,13 @@ fn extend(out: &mut Vec<u8>, parts: &[&[u8]]) {
 
 fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     extend(out, &[name, b": ", value, b"\r\n"]);
+}
+
+/// What modules add or put in the place of others.
+fn write_additions(out: &mut Vec<u8>, edits: &[Edit]) {
+    for (name, value) in additions(edits) {
+        write_field(out, name, value);
+    }
 }
 
 fn write_length(out: &mut Vec<u8>, length: u64) {

@@ -19,6 +19,7 @@ fn request(bytes: &str, change: impl FnOnce(&mut RequestRewrite<'_>)) -> String 
 }
 
 const REWRITE: ResponseRewrite<'_> = ResponseRewrite {
+    edits: &[],
     client: Version::Http11,
     close: false,
     via: Via::Off,

@@ -1,8 +1,10 @@
 //! The request as it goes to an endpoint.
 
+use proxy_core::edits::{self, Edit};
+
 use super::super::field::{Field, Name};
 use super::super::{Body, Request};
-use super::{Copier, Via, extend, write_field, write_length};
+use super::{Copier, Via, extend, write_additions, write_field, write_length};
 
 /// What is to happen to the connection to the endpoint after this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +46,8 @@ pub struct RequestRewrite<'a> {
     pub trusted: bool,
     /// What becomes of `Via`.
     pub via: Via<'a>,
+    /// What modules want changed of the fields.
+    pub edits: &'a [Edit],
     /// Send `Expect: 100-continue`.
     pub expect_continue: bool,
     /// What happens to the endpoint connection.
@@ -58,13 +62,14 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_>, rewrite: &Request
     let host = request.host().filter(|_| rewrite.preserve_host).unwrap_or(rewrite.host);
     write_field(out, b"Host", host);
     let mut copier = Copier::new(request.bytes());
-    for field in request.index().iter().filter(|field| passes(field, rewrite)) {
+    for field in request.index().iter().filter(|field| passes(field, request.bytes(), rewrite)) {
         if field.kind == Name::MaxForwards && request.max_forwards().is_some() {
             continue;
         }
         copier.copy(out, field);
     }
     copier.flush(out);
+    write_additions(out, rewrite.edits);
     if let Some(hops) = request.max_forwards() {
         write_field(out, b"Max-Forwards", itoa::Buffer::new().format(hops.saturating_sub(1)).as_bytes());
     }
@@ -100,7 +105,7 @@ fn write_line(out: &mut Vec<u8>, request: &Request<'_>, rewrite: &RequestRewrite
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
-fn passes(field: &Field, rewrite: &RequestRewrite<'_>) -> bool {
+fn passes(field: &Field, bytes: &[u8], rewrite: &RequestRewrite<'_>) -> bool {
     let about_client = match field.kind {
         Name::Host | Name::Expect => return false,
         // Gathered into one line of ours.
@@ -115,7 +120,8 @@ fn passes(field: &Field, rewrite: &RequestRewrite<'_>) -> bool {
     !(field.named
         || field.kind.is_hop_by_hop()
         || rewrite.via.drops(field)
-        || about_client && !rewrite.trusted)
+        || about_client && !rewrite.trusted
+        || edits::removes(rewrite.edits, field.name.of(bytes)))
 }
 
 fn write_forwarded(out: &mut Vec<u8>, request: &Request<'_>, rewrite: &RequestRewrite<'_>) {

@@ -1,9 +1,11 @@
 //! Responses as they go to a client: an endpoint's, and our own.
 
+use proxy_core::edits::{self, Edit};
+
 use super::super::field::{Field, Name};
 use super::super::{Response, ResponseBody, Version, reason_phrase};
 use super::reverse::Reverse;
-use super::{Copier, Via, extend, write_field, write_length};
+use super::{Copier, Via, extend, write_additions, write_field, write_length};
 
 /// The interim response that asks the client for its body.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -21,6 +23,8 @@ pub struct ResponseRewrite<'a> {
     pub reverse: Option<Reverse<'a>>,
     /// The time in the form of RFC 9110 section 5.6.7, for a response without a Date; empty adds none.
     pub date: &'a [u8],
+    /// What modules want changed of the fields; what they set is not renamed.
+    pub edits: &'a [Edit],
 }
 
 /// Appends the head of `response` as it goes to a client, and says how the body has to follow: as it is
@@ -34,12 +38,13 @@ pub fn write_response(
 ) -> ResponseBody {
     out.reserve(response.bytes().len() + 256);
     write_status_line(out, response);
-    let dated = write_fields(out, response, rewrite.via, rewrite.reverse.as_ref());
+    let dated = write_fields(out, response, rewrite.via, rewrite.reverse.as_ref(), rewrite.edits);
+    write_additions(out, rewrite.edits);
     if response.status() == 101 {
         out.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
         return ResponseBody::None;
     }
-    if !dated && !rewrite.date.is_empty() {
+    if !dated && !rewrite.date.is_empty() && !edits::mentions(rewrite.edits, b"Date") {
         write_field(out, b"Date", rewrite.date);
     }
     rewrite.via.write(out, response.version());
@@ -59,7 +64,7 @@ pub fn write_response(
 /// decide: none to HTTP/1.0, 100 only if asked for.
 pub fn write_interim(out: &mut Vec<u8>, response: &Response<'_>) {
     write_status_line(out, response);
-    write_fields(out, response, Via::Off, None);
+    write_fields(out, response, Via::Off, None, &[]);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -118,10 +123,14 @@ fn write_fields(
     response: &Response<'_>,
     via: Via<'_>,
     reverse: Option<&Reverse<'_>>,
+    edits: &[Edit],
 ) -> bool {
     let mut copier = Copier::new(response.bytes());
     let mut dated = false;
-    let passes = |field: &&Field| !(field.named || field.kind.is_hop_by_hop() || via.drops(field));
+    let passes = |field: &&Field| {
+        let ended = field.named || field.kind.is_hop_by_hop() || via.drops(field);
+        !ended && !edits::removes(edits, field.name.of(response.bytes()))
+    };
     for field in response.index().iter().filter(passes) {
         dated |= field.kind == Name::Date;
         let value = field.value.of(response.bytes());
