@@ -36,6 +36,8 @@ pub struct ServerConf {
     pub log_formats: Vec<(String, String)>,
     /// Where the process id is written; absolute.
     pub pid_file: Option<PathBuf>,
+    /// Where operators ask the running server; absolute. Nobody can if `None`.
+    pub admin_socket: Option<PathBuf>,
     /// Clusters of the core's own directives (`<Proxy balancer://name>`).
     pub clusters: Vec<DeclaredCluster>,
     /// `LBMethod CLUSTER MODULE_ID`, in file order.
@@ -64,6 +66,7 @@ impl ServerConf {
             log_level: LogLevels { default: LogLevel::Warn, modules: Vec::new() },
             log_formats: formats.map(|(name, format)| (name.to_owned(), format)).to_vec(),
             pid_file: None,
+            admin_socket: None,
             clusters: Vec::new(),
             lb_methods: Vec::new(),
             hash_keys: Vec::new(),

@@ -75,6 +75,9 @@ pub fn run_cfg(conf: &ServerConf, defines: &[(String, String)]) -> String {
     if let Some(pid_file) = &conf.pid_file {
         line(&mut text, format_args!("PidFile: \"{}\"", pid_file.display()));
     }
+    if let Some(socket) = &conf.admin_socket {
+        line(&mut text, format_args!("AdminSocket: \"{}\"", socket.display()));
+    }
     for (name, value) in defines {
         match value.as_str() {
             "" => line(&mut text, format_args!("Define: {name}")),

@@ -61,7 +61,7 @@ pub(crate) struct Refused {
 }
 
 /// Options that decide which configuration is read, and how it is run.
-#[derive(Args, Clone, Debug, Default, PartialEq)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     /// ServerRoot: what relative paths are relative to
     #[arg(short = 'd', long = "root", value_name = "DIR")]

@@ -1,6 +1,7 @@
 //! The server: command line, configuration, listeners, executors, signals, and the exit code, decided here once.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod command_line;
 mod config_path;
 mod configuration;

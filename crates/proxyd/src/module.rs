@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use crate::Ended;
 
+mod graph;
 mod new;
 
 /// What is to be done with a module.
@@ -11,11 +12,14 @@ mod new;
 pub(crate) enum Verb {
     /// Write a new balancer: a crate of its own that builds and passes its tests at once
     New(new::New),
+    /// Show who declares which hook, who implements it in which order, and what nothing runs
+    Graph(graph::Graph),
 }
 
 /// Does it; a verb prints its own result.
 pub(crate) fn run(verb: &Verb) -> Ended {
     match verb {
         Verb::New(new) => new::run(new),
+        Verb::Graph(graph) => graph::run(graph),
     }
 }

@@ -10,12 +10,15 @@ use proxy_http::executor::{self, Drained, Phase, Seat, Shared};
 use tokio::sync::{mpsc, watch};
 use tracing::error;
 
+use crate::admin::Serving;
+
 /// Executors at work.
 #[derive(Debug)]
 pub(crate) struct Running {
     phase: watch::Sender<Phase>,
     ends: mpsc::Receiver<Option<Drained>>,
     threads: Vec<JoinHandle<()>>,
+    admin: Option<Serving>,
 }
 
 impl Running {
@@ -26,7 +29,7 @@ impl Running {
     pub(crate) fn start(count: usize, listeners: &[TcpListener], shared: Arc<Shared>) -> io::Result<Self> {
         let (phase, watched) = watch::channel(Phase::Running);
         let (ended, ends) = mpsc::channel(count.max(1));
-        let mut running = Self { phase, ends, threads: Vec::with_capacity(count) };
+        let mut running = Self { phase, ends, threads: Vec::with_capacity(count), admin: None };
         for number in (0..).take(count) {
             let listeners = listeners.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
             let seat = Seat { number, listeners, shared: Arc::clone(&shared), phase: watched.clone() };
@@ -39,6 +42,11 @@ impl Running {
             running.threads.push(thread::Builder::new().name(format!("executor-{number}")).spawn(body)?);
         }
         Ok(running)
+    }
+
+    /// Keeps the admin socket open as long as the executors are at work.
+    pub(crate) fn keep(&mut self, admin: Serving) {
+        self.admin = Some(admin);
     }
 
     /// Tells the executors; later phases cannot be taken back.
@@ -70,6 +78,7 @@ impl Running {
     /// Waits for the threads, if all executors have ended; what they shared is gone then, modules included. A
     /// thread that does not end is left behind.
     pub(crate) fn join(self) {
+        drop(self.admin);
         if self.ends.is_closed() && self.ends.is_empty() {
             for thread in self.threads {
                 // Its panics were caught and told.

@@ -15,6 +15,7 @@ use proxy_http::names::NameCache;
 use tracing::{Level, info};
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::admin::Socket;
 use crate::command_line::Options;
 use crate::configuration::{self, Built};
 use crate::introspection::{self, VERSION};
@@ -59,6 +60,7 @@ pub(crate) struct Prepared {
     generation: Generation,
     access_logs: AccessLogs,
     listeners: Vec<TcpListener>,
+    admin: Option<Socket>,
     executors: usize,
     shutdown_timeout: Duration,
 }
@@ -80,9 +82,10 @@ pub(crate) fn prepare(options: &Options, messages: &Messages) -> Result<Prepared
     let access_logs = AccessLogs::open(conf).map_err(failed)?;
     raise_file_limit();
     let listeners = bind(&conf.listen, &sources, messages)?;
+    let admin = conf.admin_socket.as_deref().map(Socket::bind).transpose().map_err(failed)?;
     let executors = if options.one_executor() { 1 } else { executors(conf) };
     let shutdown_timeout = conf.shutdown_timeout;
-    Ok(Prepared { generation, access_logs, listeners, executors, shutdown_timeout })
+    Ok(Prepared { generation, access_logs, listeners, admin, executors, shutdown_timeout })
 }
 
 impl Prepared {
@@ -107,8 +110,14 @@ impl Prepared {
             names: NameCache::default(),
             transactions: Box::new(self.access_logs),
         });
-        let running = Running::start(self.executors, &self.listeners, shared)
+        let admin = self.admin.map(|socket| socket.serve(Arc::downgrade(&shared))).transpose();
+        let admin =
+            admin.map_err(|error| fail(messages, &format!("the admin socket cannot be served: {error}")))?;
+        let mut running = Running::start(self.executors, &self.listeners, shared)
             .map_err(|error| fail(messages, &format!("executors cannot be started: {error}")))?;
+        if let Some(admin) = admin {
+            running.keep(admin);
+        }
         info!("{ready}");
         Ok(running)
     }

@@ -1,4 +1,4 @@
-//! The process and its addresses: Listen, Executors, PidFile, GracefulShutdownTimeout.
+//! The process and its addresses: Listen, Executors, PidFile, AdminSocket, GracefulShutdownTimeout.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -32,6 +32,13 @@ inventory::submit!(Directive::line(
     Args::Take1,
     "the file that holds the server's process id",
     pid_file
+));
+inventory::submit!(Directive::line(
+    "AdminSocket",
+    GLOBAL,
+    Args::Take1,
+    "the unix socket that answers questions about the running server, for its user alone",
+    admin_socket
 ));
 inventory::submit!(Directive::line(
     "GracefulShutdownTimeout",
@@ -90,6 +97,11 @@ fn executors(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic>
 
 fn pid_file(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
     lowering.conf.pid_file = Some(path(lowering, arg(node, 0)?)?);
+    Ok(())
+}
+
+fn admin_socket(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    lowering.conf.admin_socket = Some(path(lowering, arg(node, 0)?)?);
     Ok(())
 }
 

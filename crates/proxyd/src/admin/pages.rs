@@ -1,0 +1,163 @@
+//! What the socket answers: hooks, modules and clusters of the generation in force.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering::Relaxed;
+
+use hyper::StatusCode;
+use proxy_core::cluster::Endpoint;
+use proxy_core::dump_hooks;
+use proxy_core::generation::Generation;
+use proxy_core::hooks::Hook;
+use proxy_core::module::{Carrier, ModuleInfo};
+use serde_json::{Value, json};
+
+/// One answer.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) status: StatusCode,
+    pub(super) media_type: &'static str,
+    pub(super) body: String,
+}
+
+impl Page {
+    pub(super) const fn text(status: StatusCode, body: String) -> Self {
+        Self { status, media_type: "text/plain; charset=utf-8", body }
+    }
+
+    fn json(value: &Value) -> Self {
+        Self { status: StatusCode::OK, media_type: "application/json", body: format!("{value}\n") }
+    }
+}
+
+const INDEX: &str = "/hooks     who declares and who implements which hook, in which order\n\
+                     /modules   loaded modules\n\
+                     /clusters  clusters, their endpoints and live statistics\n\
+                     \n\
+                     Each is text, or JSON with ?format=json.\n";
+
+/// The page at `path`.
+pub(super) fn answer(path: &str, query: &str, generation: &Generation) -> Page {
+    let as_json = match query {
+        "" | "format=text" => false,
+        "format=json" => true,
+        _ => return Page::text(StatusCode::BAD_REQUEST, "write ?format=json or ?format=text\n".to_owned()),
+    };
+    match (path, as_json) {
+        ("/", _) => Page::text(StatusCode::OK, INDEX.to_owned()),
+        ("/hooks", true) => Page::json(&hooks_json(generation)),
+        ("/hooks", false) => Page::text(StatusCode::OK, dump_hooks::hooks(generation)),
+        ("/modules", true) => Page::json(&json!({ "modules": modules_json(generation) })),
+        ("/modules", false) => Page::text(StatusCode::OK, dump_hooks::modules(infos(generation))),
+        ("/clusters", true) => Page::json(&clusters_json(generation)),
+        ("/clusters", false) => Page::text(StatusCode::OK, clusters_text(generation)),
+        _ => Page::text(StatusCode::NOT_FOUND, format!("there is no such page; there is\n{INDEX}")),
+    }
+}
+
+fn infos(generation: &Generation) -> impl Iterator<Item = &ModuleInfo> {
+    generation.modules().iter().map(|module| module.info())
+}
+
+/// What `-D DUMP_HOOKS` prints, for programs.
+pub(crate) fn hooks_json(generation: &Generation) -> Value {
+    let infos: Vec<&ModuleInfo> = infos(generation).collect();
+    let hooks: Vec<Value> =
+        generation.hook_table().hooks().iter().map(|hook| hook_json(hook, &infos)).collect();
+    json!({ "hooks": hooks })
+}
+
+fn hook_json(hook: &Hook, infos: &[&ModuleInfo]) -> Value {
+    let implemented: Vec<Value> = hook
+        .members()
+        .iter()
+        .map(|(module, member)| {
+            json!({
+                "module": infos[*module].ident,
+                "order": member.order,
+                "key": member.key,
+                "before": member.before,
+                "after": member.after,
+            })
+        })
+        .collect();
+    let declared = hook.declared().map(|(owner, declared)| {
+        json!({
+            "by": owner.map(|module| &infos[module].ident),
+            "kind": declared.kind.name(),
+            "signature": format!("{:016x}", declared.sig),
+            "layout": declared.layout,
+            "doc": declared.doc,
+        })
+    });
+    json!({ "name": hook.name(), "declared": declared, "implemented": implemented })
+}
+
+fn modules_json(generation: &Generation) -> Vec<Value> {
+    let module = |info: &ModuleInfo| {
+        let file = match &info.carrier {
+            Carrier::Static => None,
+            Carrier::Shared(path) => Some(path.display().to_string()),
+        };
+        json!({
+            "ident": info.ident,
+            "version": info.version,
+            "build": info.build,
+            "carrier": info.carrier.word(),
+            "file": file,
+        })
+    };
+    infos(generation).map(module).collect()
+}
+
+fn clusters_json(generation: &Generation) -> Value {
+    let clusters: Vec<Value> = generation
+        .clusters()
+        .map(|cluster| {
+            let endpoints: Vec<Value> = cluster.endpoints().iter().map(endpoint_json).collect();
+            json!({ "name": cluster.name, "endpoints": endpoints })
+        })
+        .collect();
+    json!({ "clusters": clusters })
+}
+
+fn endpoint_json(endpoint: &Endpoint) -> Value {
+    let stats = endpoint.stats();
+    json!({
+        "index": endpoint.index,
+        // As text: more than the 53 bits that some readers of JSON keep.
+        "id": format!("{:016x}", endpoint.id),
+        "addr": &*endpoint.addr,
+        "weight": endpoint.weight,
+        "in_flight": stats.in_flight.load(Relaxed),
+        "connections": stats.conns.load(Relaxed),
+        "total": stats.total.load(Relaxed),
+        "errors": stats.errors.load(Relaxed),
+        "fails_in_row": stats.fails_in_row.load(Relaxed),
+        "ewma_us": stats.ewma_us.load(Relaxed),
+    })
+}
+
+fn clusters_text(generation: &Generation) -> String {
+    let mut text = String::from("Clusters:\n");
+    for cluster in generation.clusters() {
+        let _ = writeln!(text, " {}", cluster.name);
+        for endpoint in cluster.endpoints() {
+            let stats = endpoint.stats();
+            let _ = writeln!(
+                text,
+                "   {}. {} weight {}, in flight {}, connections {}, total {}, errors {}, fails in a row {}, \
+                 {} us",
+                endpoint.index + 1,
+                endpoint.addr,
+                endpoint.weight,
+                stats.in_flight.load(Relaxed),
+                stats.conns.load(Relaxed),
+                stats.total.load(Relaxed),
+                stats.errors.load(Relaxed),
+                stats.fails_in_row.load(Relaxed),
+                stats.ewma_us.load(Relaxed),
+            );
+        }
+    }
+    text
+}
