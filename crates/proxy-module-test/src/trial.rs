@@ -241,10 +241,13 @@ impl<'h> Trial<'h> {
             size: size_of::<ResponseIn<'_>>() as u32,
             status,
             index,
-            reserved: 0,
+            tries: self.tried.iter().map(|word| word.count_ones()).sum(),
             id: self.set.id(index),
             request: request.get(),
             fields: Fields::new(&fields),
+            edits: None,
+            endpoint: Bytes::EMPTY,
+            cluster: Bytes::EMPTY,
         };
         self.tell("response_head", |list, call| list.response_head(call, &head));
     }
