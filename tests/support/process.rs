@@ -101,9 +101,11 @@ impl Watched {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and for the last of what it wrote.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        until("the end of the program", || self.child.try_wait().unwrap())
+        let status = until("the end of the program", || self.child.try_wait().unwrap());
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        status
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
