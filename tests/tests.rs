@@ -20,6 +20,7 @@ mod logs;
 mod module_errors;
 mod modules;
 mod peers;
+mod policies;
 mod request_errors;
 mod request_hooks;
 mod signals;

@@ -1,5 +1,7 @@
 //! The tree that is shipped, and the demo run from one.
 
+mod sdk;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +11,8 @@ use anyhow::{Context, Result};
 use crate::cargo::{Profile, cargo, output_dir, root, run, target};
 use crate::modules::{self, place};
 
-/// Lays out `out`: `bin/proxyd`, `modules/mod_*.so`, `conf/`, `include/proxy_module.h`.
+/// Lays out `out`: `bin/proxyd`, `modules/mod_*.so`, `conf/`, `include/proxy_module.h`,
+/// `sdk/`.
 ///
 /// # Errors
 /// If something does not build or cannot be written.
@@ -21,6 +24,7 @@ pub(crate) fn dist(profile: Profile, out: &Path) -> Result<()> {
     copy_dir(&root().join("conf"), &out.join("conf"))?;
     place(&root().join("crates/proxy-abi/include/proxy_module.h"), &out.join("include/proxy_module.h"))?;
     place(&root().join("LICENSE"), &out.join("LICENSE"))?;
+    sdk::place_sdk(&out.join("sdk"))?;
     println!("try   {} -d {} -t", out.join("bin/proxyd").display(), out.display());
     Ok(())
 }

@@ -74,6 +74,19 @@ fn requests_say_what_the_test_says() {
 }
 
 #[test]
+fn hashes_are_the_servers() {
+    for key in [&b"a"[..], b"/uri?q", b"192.0.2.7", b"\xff\0"] {
+        let host = host();
+        drop(host.request("/x").hash_key(key).begin());
+        let hash = format!(" hash={}", proxy_core::hash_key::hash(key));
+        assert!(host.lines()[0].to_string().ends_with(&hash), "{hash}");
+    }
+    let host = host();
+    drop(host.request("/x").begin());
+    assert_eq!(host.lines()[0].to_string(), "asked /x key= hash=0");
+}
+
+#[test]
 fn a_panic_is_an_answer_that_names_its_place() {
     let host = host();
     let NoTrylist::Fault(text) = none(host.request("/panic")) else { panic!("a fault") };

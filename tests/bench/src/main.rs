@@ -1,12 +1,12 @@
 //! What the hook costs: one trylist after another through a loaded balancer, as a request does it, without sockets.
 //!
-//! `hook-cost MODULE_FILE ENDPOINTS ROUNDS` prints the nanoseconds of one round: `proxy.load_balance`, `next`,
-//! `done`, `drop`. `cargo xtask bench hook` runs it, and runs it again under callgrind to count instructions and
+//! `hook-cost MODULE_FILE ENDPOINTS ROUNDS [IDENT]` prints the nanoseconds of one round: `proxy.load_balance`, `next`,
+//! `done`, `drop`. The module is the round robin, or the one called IDENT, which LBMethod then hands a cluster of the
+//! core's. `cargo xtask bench hook` runs it, and runs it again under callgrind to count instructions and
 //! allocations of host and module alike.
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
@@ -37,14 +37,16 @@ fn main() {
 }
 
 fn run(args: &[String]) -> Result<(), String> {
-    let [file, endpoints, rounds] = args else {
-        return Err("usage: hook-cost MODULE_FILE ENDPOINTS ROUNDS".to_owned());
+    let (file, endpoints, rounds, ident) = match args {
+        [file, endpoints, rounds] => (file, endpoints, rounds, None),
+        [file, endpoints, rounds, ident] => (file, endpoints, rounds, Some(&**ident)),
+        _ => return Err("usage: hook-cost MODULE_FILE ENDPOINTS ROUNDS [IDENT]".to_owned()),
     };
     let endpoints: usize =
         endpoints.parse().map_err(|_| format!("'{endpoints}' is not a number of endpoints"))?;
     let rounds: u64 = rounds.parse().map_err(|_| format!("'{rounds}' is not a number of rounds"))?;
     let caller = Caller::new(0);
-    let generation = generation(Path::new(file), endpoints, &caller)?;
+    let generation = generation(Path::new(file), ident, endpoints, &caller)?;
     let started = Instant::now();
     let picked = walk(&generation, &caller, rounds)?;
     let nanoseconds = started.elapsed().as_secs_f64() * 1e9 / rounds as f64;
@@ -55,13 +57,26 @@ fn run(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-fn generation(file: &Path, endpoints: usize, caller: &Caller) -> Result<Generation, String> {
+fn generation(
+    file: &Path,
+    ident: Option<&str>,
+    endpoints: usize,
+    caller: &Caller,
+) -> Result<Generation, String> {
     let file = std::path::absolute(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let mut text = format!("LoadModule proxy_lb_module {}\nListen 127.0.0.1:0\n", file.display());
-    for number in 0..endpoints {
-        let _ = writeln!(text, "LBServerCluster c http://127.0.0.1:{}", 1 + number);
-    }
-    text.push_str("LBProxyPass / c\n");
+    let load = |ident: &str| format!("LoadModule {ident} {}\nListen 127.0.0.1:0\n", file.display());
+    let lines = |name: &str| -> String {
+        (1..=endpoints).map(|port| format!("{name} http://127.0.0.1:{port}\n")).collect()
+    };
+    let text = match ident {
+        None => load("proxy_lb_module") + &lines("LBServerCluster c") + "LBProxyPass / c\n",
+        Some(ident) => {
+            let members = lines("BalancerMember");
+            load(ident)
+                + &format!("<Proxy balancer://c>\n{members}</Proxy>\n")
+                + &format!("LBMethod c {ident}\nProxyPass / balancer://c\n")
+        }
+    };
     let files = MemoryLoader::default().with("/bench/proxyd.conf", text);
     let configured =
         configure(&Input::new("/bench/proxyd.conf", "/bench"), &files, &Loader::default(), Vec::new());
