@@ -16,6 +16,7 @@ mod forwarding;
 mod load_balance_hook_2003;
 mod logs;
 mod module_errors;
+mod module_hooks;
 mod modules;
 mod peers;
 mod request_errors;
