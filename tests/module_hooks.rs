@@ -67,3 +67,58 @@ fn the_dump_says_who_declares_implements_and_runs_it() {
         assert!(text.contains(part), "{part} is not in {text}");
     }
 }
+
+fn in_c(flags: &[&str]) -> String {
+    load("c_geo_module", &modules::c("tests/modules/geo_table.c", flags))
+}
+
+#[test]
+fn a_module_in_c_implements_the_hook_in_its_place() {
+    let french = table().replace(" de\n", " FR\n");
+    let cases = [
+        (geo() + &in_c(&[]), 403),
+        (geo() + &french + &in_c(&[]), 200),
+        (geo() + &french + &in_c(&["-DORDER=0"]), 403),
+        (geo() + &french + &in_c(&["-DBEFORE"]), 403),
+        (geo() + &in_c(&["-DAFTER"]) + &french, 200),
+    ];
+    for (lines, status) in cases {
+        let origin = Origin::named("ok");
+        let server = Server::conf(&format!("{lines}ProxyPass / {}/\n", origin.url()));
+        assert_eq!(server.get("/").status, status, "{lines}");
+    }
+}
+
+#[test]
+fn wrong_signatures_and_rings_are_refused_by_name() {
+    let cases: [(&[&str], &[&str]); 2] = [
+        (
+            &["-DSIG=7"],
+            &[
+                "c_geo_module implements com.example.geo.locate with signature 0000000000000007",
+                "geo_module declares it with",
+            ],
+        ),
+        (
+            &["-DBEFORE", "-DAFTER"],
+            &["the order of com.example.geo.locate cannot be satisfied", "c_geo_module -> geo_table_module"],
+        ),
+    ];
+    for (flags, parts) in cases {
+        let run = Setup::new(Syntax::Conf, &(geo() + &table() + &in_c(flags))).check(&["-t"]);
+        let text = format!("{run:?}");
+        for part in parts {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+}
+
+#[test]
+fn a_fault_of_an_implementation_is_blamed_on_it() {
+    let origin = Origin::named("ok");
+    let lines = geo() + &in_c(&["-DANSWER=PM_PANICKED"]);
+    let mut server = Server::conf(&format!("{lines}ProxyPass / {}/\n", origin.url()));
+    assert_eq!(server.get("/").status, 500);
+    server.wait_for_log("c_geo_module answered PANICKED to com.example.geo.locate: the atlas is torn");
+    assert!(server.is_running());
+}

@@ -63,3 +63,20 @@ impl HookSpec for Locate {
     type In = LocateIn<'static>;
     type Out = LocateOut;
 }
+
+#[cfg(test)]
+mod tests {
+    use proxy_module::abi::{layout_of, signature_of};
+
+    use super::*;
+
+    #[test]
+    fn the_signature_is_the_one_that_is_written_for_c() {
+        assert_eq!(
+            layout_of::<Locate>(),
+            "com.example.geo.locate/1 LocateIn{u32 size;u32 reserved;Bytes client} -> \
+             LocateOut{u32 size;u8 first;u8 second;u16 reserved}"
+        );
+        assert_eq!(signature_of::<Locate>(), 0x0167_c6de_80c4_552c);
+    }
+}
