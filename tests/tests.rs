@@ -18,6 +18,7 @@ mod forwarding;
 mod load_balance_hook_2003;
 mod logs;
 mod module_errors;
+mod module_hooks;
 mod modules;
 mod peers;
 mod policies;

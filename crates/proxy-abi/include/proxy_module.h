@@ -22,7 +22,8 @@
  *             [any]    any thread at any time
  *   faults    C has no panics to contain: a crash ends the server. A C++ module catches its exceptions in every
  *             function that it hands over; nothing may unwind into the server.
- *   re-entry  No function of the server calls the module while it runs.
+ *   re-entry  No function of the server calls the module while it runs, except run_hook: it calls the hook's
+ *             implementations, never one that is running already.
  */
 #ifndef PROXY_MODULE_H
 #define PROXY_MODULE_H
@@ -67,6 +68,7 @@ typedef struct pm_host pm_host;
 typedef struct pm_module pm_module;
 typedef struct pm_err_sink pm_err_sink;   /* opaque */
 typedef struct pm_registrar pm_registrar; /* opaque; in init only */
+typedef struct pm_runner pm_runner;       /* opaque; as long as the generation whose init asked for it */
 typedef struct pm_value pm_value;         /* opaque; a piece of configuration, valid until init returns */
 
 /* The executor's generator of random numbers, SplitMix64; not for secrets. */
@@ -225,6 +227,14 @@ struct pm_host {
     const pm_value *(*value_at)(const pm_value *value, size_t index, pm_bytes *key);
     /* An extension by name and signature, or null. This version has none. [any] */
     const void *(*get_ext)(const pm_host *host, pm_bytes id, uint64_t sig);
+    /* Asks to run a hook, of whoever declares it; proxy.load_balance is run by the server alone. [main], in init */
+    pm_status (*runner)(const pm_host *host, pm_registrar *registrar, pm_bytes name, uint64_t sig,
+                        const pm_runner **runner);
+    /* Runs a hook as its kind says and answers what its implementations came to: PM_DECLINED if nobody has anything
+     * to say, PM_LIMIT if an implementation is running already further up, or at the ninth run within a run. [any]
+     * with a call */
+    pm_status (*run_hook)(const pm_host *host, const pm_call *call, const pm_runner *runner, pm_bytes key,
+                          const void *in, void *out);
 };
 
 /* ---- The record ------------------------------------------------------------------------------------------- */
@@ -651,6 +661,11 @@ static inline pm_status pm_hook(const pm_host *host, pm_registrar *registrar, co
     impl.scratch_size = (uint32_t)scratch_size;
     impl.scratch_align = 16;
     return host->hook(host, registrar, &impl);
+}
+
+/* Runs a hook that is not KEYED, by the runner that init asked for. in and out are the hook's structs. */
+static inline pm_status pm_run_hook(const pm_call *call, const pm_runner *runner, const void *in, void *out) {
+    return call->host->run_hook(call->host, call, runner, pm_bytes_of(""), in, out);
 }
 
 #ifdef __cplusplus

@@ -46,6 +46,12 @@ impl<'a> Call<'a> {
             trace_id: 0,
         }
     }
+
+    /// The same circumstances for a module whose services are `host`.
+    #[must_use]
+    pub const fn with_host(&self, host: &'a Host) -> Self {
+        Self { host, ..*self }
+    }
 }
 
 /// A generator of random numbers, one an executor: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number

@@ -212,6 +212,24 @@ impl RawEntry {
         Self { sig, func, user }
     }
 
+    /// Calls it. Answers ABI to a caller that means another signature.
+    ///
+    /// # Safety
+    /// `input` and `output` point to the structs of the hook whose signature is `sig`.
+    pub unsafe fn call(
+        &self,
+        sig: u64,
+        call: &Call<'_>,
+        input: *const c_void,
+        output: *mut c_void,
+    ) -> Status {
+        if sig != self.sig {
+            return Status::ABI;
+        }
+        // SAFETY: F2 and F3, the caller's promise, and the function does not unwind.
+        unsafe { (self.func)(self.user, call, input, output) }
+    }
+
     /// As an implementation of `H`, if that is what it was registered for.
     #[must_use]
     pub fn typed<H: HookSpec>(self) -> Option<Entry<H>> {

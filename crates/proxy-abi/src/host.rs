@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::fmt;
 use core::sync::atomic::AtomicU8;
 
-use crate::{Bytes, ErrSink, HookDecl, HookImpl, Module, Status};
+use crate::{Bytes, Call, ErrSink, HookDecl, HookImpl, Module, Status};
 
 /// In [`Host::flags`]: this module is compiled into the server, whose loggers are its own.
 pub const STATIC_MODULE: u32 = 1;
@@ -18,6 +18,19 @@ pub struct Registrar {
 impl fmt::Debug for Registrar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Registrar")
+    }
+}
+
+/// Opaque: a hook's implementations, as a module that runs it holds them. Lives as long as the generation whose `init`
+/// asked for it.
+#[repr(C)]
+pub struct Runner {
+    opaque: [u8; 0],
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Runner")
     }
 }
 
@@ -210,6 +223,26 @@ pub struct Host {
     ) -> *const Value,
     /// An extension by name and signature, or null. This version has none.
     pub get_ext: extern "C" fn(host: &Self, id: Bytes<'_>, sig: u64) -> *const c_void,
+    /// Asks to run a hook, of whoever declares it; `proxy.load_balance` is run by the server alone. In `init` only.
+    pub runner: unsafe extern "C" fn(
+        host: &Self,
+        registrar: Option<&Registrar>,
+        name: Bytes<'_>,
+        sig: u64,
+        runner: Option<&mut *const Runner>,
+    ) -> Status,
+    /// Runs a hook as its kind says, each implementation with the circumstances of `call`, and answers what they
+    /// came to: DECLINED if nobody has anything to say. `key` is for KEYED hooks. LIMIT if an implementation is
+    /// running already further up, or at the ninth run within a run. Any thread that has a call.
+    #[allow(clippy::type_complexity, reason = "a row of a table of functions")]
+    pub run_hook: unsafe extern "C" fn(
+        host: &Self,
+        call: &Call<'_>,
+        runner: *const Runner,
+        key: Bytes<'_>,
+        input: *const c_void,
+        output: *mut c_void,
+    ) -> Status,
 }
 
 // SAFETY: F7, read-only data; `max_level` is an atomic that lives as long as the process.

@@ -41,8 +41,8 @@ pub use hook::{
     signature_of,
 };
 pub use host::{
-    BlobFn, BlobKind, ClusterDecl, EndpointDecl, Host, Level, LogField, Registrar, STATIC_MODULE, Value,
-    ValueKind,
+    BlobFn, BlobKind, ClusterDecl, EndpointDecl, Host, Level, LogField, Registrar, Runner, STATIC_MODULE,
+    Value, ValueKind,
 };
 pub use request::{
     AccessChecker, FieldAccess, Fields, Fixups, LogIn, LogTransaction, PostReadRequest, Request, RequestIn,

@@ -158,7 +158,7 @@ fn layouts(facts: &mut Facts) {
         abi::EndpointDecl<'_> = "pm_endpoint_decl" { size, weight, url, at }
         abi::Host = "pm_host" {
             size, major, minor, flags, reserved, max_level, log, set_error, declare_hook, hook, cluster, endpoint,
-            blob, value_kind, value_text, value_len, value_at, get_ext
+            blob, value_kind, value_text, value_len, value_at, get_ext, runner, run_hook
         }
         abi::Module = "pm_module" {
             magic, size, major, minor_min, minor_built, reserved, flags, ident, version, build, directives,

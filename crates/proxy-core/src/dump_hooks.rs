@@ -39,8 +39,12 @@ fn describe(text: &mut String, hook: &Hook, infos: &[&ModuleInfo]) {
         }
         None => {
             let _ = writeln!(text, " {}", hook.name());
-            let _ = writeln!(text, "   declared by nobody: nothing runs it");
+            let _ = writeln!(text, "   declared by nobody: no implementation is run");
         }
+    }
+    let runners: Vec<&str> = hook.run_by().map(|module| infos[module].ident.as_str()).collect();
+    if !runners.is_empty() {
+        let _ = writeln!(text, "   run by {}", runners.join(" "));
     }
     if hook.members().is_empty() {
         let _ = writeln!(text, "   implemented by nobody");

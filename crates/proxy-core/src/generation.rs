@@ -28,10 +28,11 @@ pub struct Generation {
     hooks: RequestHooks,
     load_balance: Keyed<LoadBalance>,
     balancers: Vec<Balancer>,
-    table: HookTable,
     clusters: Vec<Balanced>,
     // Dropped last: blobs and trylists are destroyed by code of these.
     modules: Vec<LiveModule>,
+    // After them, since they hold pointers to what they run.
+    table: HookTable,
 }
 
 /// The chains that each request runs.

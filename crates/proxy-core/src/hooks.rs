@@ -5,6 +5,7 @@
 
 mod chain;
 mod order;
+mod run;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use proxy_abi as abi;
 use proxy_abi::{Bytes, HookDecl, HookKind, HookSpec};
 
 pub use chain::{Answer, Chain, Keyed, Member, Refusal};
+pub use run::{RunMember, RunSlot};
 
 use crate::module::module_answers_to;
 use crate::registration::{DeclaredHook, ImplementedHook};
@@ -37,6 +39,7 @@ pub type ModuleIndex = usize;
 pub struct Registry {
     declared: Vec<(Option<ModuleIndex>, DeclaredHook)>,
     implemented: Vec<(ModuleIndex, ImplementedHook)>,
+    run: Vec<(ModuleIndex, Arc<RunSlot>)>,
 }
 
 impl Default for Registry {
@@ -45,7 +48,7 @@ impl Default for Registry {
         let mut declared: Vec<_> =
             inventory::iter::<CoreHook>.into_iter().map(|CoreHook(decl)| (None, copy_of(decl))).collect();
         declared.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
-        Self { declared, implemented: Vec::new() }
+        Self { declared, implemented: Vec::new(), run: Vec::new() }
     }
 }
 
@@ -61,14 +64,16 @@ fn copy_of(decl: &HookDecl<'_>) -> DeclaredHook {
 }
 
 impl Registry {
-    /// Adds what `module` declares and implements.
+    /// Adds what `module` declares, implements and runs.
     pub fn add(
         &mut self,
         module: ModuleIndex,
         declared: Vec<DeclaredHook>,
         implemented: Vec<ImplementedHook>,
+        run: Vec<Arc<RunSlot>>,
     ) {
         self.declared.extend(declared.into_iter().map(|hook| (Some(module), hook)));
+        self.run.extend(run.into_iter().map(|slot| (module, slot)));
         self.implemented.extend(implemented.into_iter().map(|hook| (module, hook)));
     }
 
@@ -80,12 +85,18 @@ impl Registry {
         let mut errors = self.conflicts(idents);
         let mut hooks: Vec<Hook> = Vec::new();
         for (owner, declared) in self.declared {
-            hooks.push(Hook { declared: Some((owner, declared)), members: Vec::new() });
+            hooks.push(Hook { declared: Some((owner, declared)), ..Hook::default() });
         }
         for (module, implemented) in self.implemented {
             match hooks.iter_mut().find(|hook| hook.name() == implemented.name) {
                 Some(hook) => hook.members.push((module, implemented)),
-                None => hooks.push(Hook { declared: None, members: vec![(module, implemented)] }),
+                None => hooks.push(Hook { members: vec![(module, implemented)], ..Hook::default() }),
+            }
+        }
+        for (module, slot) in self.run {
+            match hooks.iter_mut().find(|hook| hook.name() == slot.name()) {
+                Some(hook) => hook.run_by.push((module, slot)),
+                None => hooks.push(Hook { run_by: vec![(module, slot)], ..Hook::default() }),
             }
         }
         for hook in &mut hooks {
@@ -110,15 +121,19 @@ impl Registry {
                 ));
             }
         }
-        for (module, hook) in &self.implemented {
-            let declared = self.declared.iter().find(|(_, declared)| declared.name == hook.name);
-            if let Some((owner, declared)) = declared.filter(|(_, declared)| declared.sig != hook.sig) {
+        let implemented = self
+            .implemented
+            .iter()
+            .map(|(module, hook)| (module, "implements", hook.name.as_str(), hook.sig));
+        let run = self.run.iter().map(|(module, slot)| (module, "runs", slot.name(), slot.sig()));
+        for (module, verb, name, sig) in implemented.chain(run) {
+            let declared = self.declared.iter().find(|(_, declared)| declared.name == name);
+            if let Some((owner, declared)) = declared.filter(|(_, declared)| declared.sig != sig) {
                 errors.push(format!(
-                    "{} implements {} with signature {:016x}, {} declares it with {:016x}: rebuild the module \
+                    "{} {verb} {name} with signature {:016x}, {} declares it with {:016x}: rebuild the module \
                      against the declarer's version",
                     idents[*module],
-                    hook.name,
-                    hook.sig,
+                    sig,
                     owner_name(*owner, idents),
                     declared.sig
                 ));
@@ -133,10 +148,11 @@ fn owner_name(owner: Option<ModuleIndex>, idents: &[String]) -> &str {
 }
 
 /// A hook with its implementations in the order in which they run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Hook {
     declared: Option<(Option<ModuleIndex>, DeclaredHook)>,
     members: Vec<(ModuleIndex, ImplementedHook)>,
+    run_by: Vec<(ModuleIndex, Arc<RunSlot>)>,
 }
 
 impl Hook {
@@ -146,7 +162,7 @@ impl Hook {
         match (&self.declared, self.members.first()) {
             (Some((_, declared)), _) => &declared.name,
             (None, Some((_, member))) => &member.name,
-            (None, None) => "",
+            (None, None) => self.run_by.first().map_or("", |(_, slot)| slot.name()),
         }
     }
 
@@ -160,6 +176,11 @@ impl Hook {
     #[must_use]
     pub fn members(&self) -> &[(ModuleIndex, ImplementedHook)] {
         &self.members
+    }
+
+    /// The modules that run it.
+    pub fn run_by(&self) -> impl Iterator<Item = ModuleIndex> {
+        self.run_by.iter().map(|(module, _)| *module)
     }
 
     fn sort(&mut self, idents: &[String]) -> Result<(), String> {
@@ -218,6 +239,29 @@ impl HookTable {
                 scratch: implemented.scratch_size as usize,
             })
         }))
+    }
+
+    /// Hands the modules that run hooks the implementations of these. `host` gives the table for a module's calls.
+    /// A hook that nobody declares has none.
+    pub fn fill(&self, host: impl Fn(ModuleIndex) -> &'static abi::Host) {
+        for hook in &self.hooks {
+            let Some((_, declared)) = &hook.declared else { continue };
+            for (_, slot) in &hook.run_by {
+                slot.fill(declared.kind, self.run_members(hook, &host));
+            }
+        }
+    }
+
+    fn run_members(&self, hook: &Hook, host: impl Fn(ModuleIndex) -> &'static abi::Host) -> Box<[RunMember]> {
+        let members = hook.members.iter().filter_map(|(module, implemented)| {
+            Some(RunMember {
+                ident: Arc::clone(self.idents.get(*module)?),
+                host: host(*module),
+                entry: implemented.entry,
+                key: implemented.key.clone(),
+            })
+        });
+        members.collect()
     }
 
     /// The implementations of the KEYED hook `H`.

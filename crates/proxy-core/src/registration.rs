@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use proxy_abi::{BlobKind, HookKind, RawEntry};
+use proxy_abi::{BlobKind, HookKind, HookSpec, LoadBalance, RawEntry};
 use proxy_config::Span;
 
 use crate::blob::{BlobError, BlobLayouts, BlobType};
+use crate::hooks::RunSlot;
 use crate::origin::{Origin, parse_url};
 
 /// A hook declared, the host's own copy.
@@ -101,6 +102,7 @@ impl DeclaredCluster {
 pub struct Registration {
     pub(crate) declared: Vec<DeclaredHook>,
     pub(crate) implemented: Vec<ImplementedHook>,
+    pub(crate) run: Vec<Arc<RunSlot>>,
     pub(crate) clusters: Vec<DeclaredCluster>,
     pub(crate) blobs: BlobLayouts,
 }
@@ -138,6 +140,25 @@ impl Registration {
         }
         self.implemented.push(hook);
         Ok(())
+    }
+
+    /// Asks to run a hook. What is answered stays where it is as long as the generation.
+    ///
+    /// # Errors
+    /// If the name is not of the form `a.b`, or the hook is one that the server alone can run.
+    pub fn run_hook(&mut self, name: String, sig: u64) -> Result<&Arc<RunSlot>, String> {
+        check_hook_name(&name)?;
+        if name == LoadBalance::NAME {
+            return Err(format!(
+                "{name} is run by the server alone: its implementations want its scratch memory"
+            ));
+        }
+        let place = self.run.iter().position(|slot| slot.name() == name && slot.sig() == sig);
+        let place = place.unwrap_or_else(|| {
+            self.run.push(Arc::new(RunSlot::new(name, sig)));
+            self.run.len() - 1
+        });
+        Ok(&self.run[place])
     }
 
     /// Makes a cluster and answers its number within this registration.

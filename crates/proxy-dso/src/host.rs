@@ -28,7 +28,7 @@ use proxy_abi::{
 use proxy_core::value::{Value, ValueKind};
 
 use crate::record::lossy;
-use crate::register;
+use crate::{register, run};
 
 /// The `tracing` target of all lines that modules write.
 pub const LOG_TARGET: &str = "module";
@@ -66,6 +66,8 @@ const fn table(flags: u32) -> Host {
         value_len,
         value_at,
         get_ext,
+        runner: register::runner,
+        run_hook: run::run_hook,
     }
 }
 

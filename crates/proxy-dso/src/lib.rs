@@ -16,6 +16,7 @@ mod owner;
 mod record;
 mod refusal;
 mod register;
+mod run;
 
 use std::io;
 use std::path::Path;

@@ -5,7 +5,8 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use proxy_abi::{
-    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, RawEntry, Registrar, Status,
+    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, RawEntry, Registrar,
+    Runner, Status,
 };
 use proxy_core::blob::{BlobMemory, BlobType};
 use proxy_core::registration::{DeclaredHook, ImplementedHook, Registration};
@@ -60,6 +61,20 @@ pub(crate) extern "C" fn hook(
             name,
         };
         registration.implement_hook(implemented).map_err(refused)
+    })
+}
+
+pub(crate) extern "C" fn runner(
+    _host: &Host,
+    registrar: Option<&Registrar>,
+    name: Bytes<'_>,
+    sig: u64,
+    runner: Option<&mut *const Runner>,
+) -> Status {
+    answer(registrar, runner, |registration, _| {
+        let name = text(name, "a hook's name")?;
+        let slot = registration.run_hook(name, sig).map_err(refused)?;
+        Ok(Arc::as_ptr(slot).cast::<Runner>())
     })
 }
 

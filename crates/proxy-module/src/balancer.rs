@@ -2,7 +2,7 @@
 
 use crate::endpoints::Endpoints;
 use crate::slot::InitNumber;
-use crate::{Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi};
+use crate::{Cx, Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi};
 
 /// A policy: answers `proxy.load_balance` for the locations that name its module.
 ///
@@ -95,6 +95,12 @@ impl<'a> Attempt<'a> {
     #[must_use]
     pub const fn endpoints(&self) -> Endpoints<'a> {
         Endpoints::of(self.input.set, self.owner)
+    }
+
+    /// The circumstances of this call, to run hooks with.
+    #[must_use]
+    pub const fn cx(&self) -> Cx<'a> {
+        Cx::new(self.call)
     }
 
     /// 0 for the first target of the request.

@@ -79,6 +79,10 @@ impl<'a> Cx<'a> {
         Self { call }
     }
 
+    pub(crate) const fn call(&self) -> &'a Call<'a> {
+        self.call
+    }
+
     /// Monotonic nanoseconds, read once when the executor woke up.
     #[must_use]
     pub const fn now_ns(&self) -> u64 {

@@ -11,7 +11,7 @@ use crate::ffi::blob::Held;
 use crate::ffi::host;
 use crate::ffi::tree::Tree;
 use crate::slot::{InitNumber, Slot};
-use crate::{ClusterSlot, EndpointSlot, Error, Result};
+use crate::{ClusterSlot, EndpointSlot, Error, Result, Runner};
 
 /// The making of an instance. What it registers counts only if `new` succeeds.
 pub struct Init<'a> {
@@ -72,6 +72,17 @@ impl<'a> Init<'a> {
     /// `T` needs an alignment above 64, or the server refuses its size.
     pub fn per_endpoint<T: Default + Send + Sync + 'static>(&mut self) -> Result<EndpointSlot<T>> {
         self.site.slot(BlobKind::ENDPOINT).map(EndpointSlot)
+    }
+
+    /// Asks to run the hook `H`, whoever declares it. If nobody does, running it finds nobody.
+    ///
+    /// # Errors
+    /// The server alone runs it, as `proxy.load_balance`. A signature other than the declared one refuses the
+    /// configuration later, when all modules have begun.
+    pub fn runs<H: HookSpec>(&mut self) -> Result<Runner<H>> {
+        let (answer, pointer) = host::runner::<H>(&self.site);
+        accepted(answer, || format!("to have {} run", H::NAME))?;
+        Ok(Runner(host::Runs::new(pointer)))
     }
 
     /// Declares a hook of the module's own, which other modules may then implement.

@@ -65,6 +65,7 @@ mod init;
 mod record;
 mod reports;
 mod request;
+mod runner;
 mod slot;
 #[doc(hidden)]
 pub mod testing;
@@ -80,6 +81,7 @@ pub use init::{Cluster, Init};
 pub use record::StaticModule;
 pub use reports::{Failure, Outcome, ResponseHead};
 pub use request::Request;
+pub use runner::Runner;
 pub use slot::{ClusterSlot, EndpointSlot};
 
 pub use inventory;
@@ -104,6 +106,6 @@ pub mod prelude {
     pub use crate::{
         Answer, Attempt, Balancer, Begin, ClusterSlot, Cx, Directives, Edits, Endpoint, EndpointSlot,
         Endpoints, Error, Failure, Hooks, Implements, Init, Module, Next, Outcome, Request, ResponseHead,
-        Result, Routes,
+        Result, Routes, Runner,
     };
 }

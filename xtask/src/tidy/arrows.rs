@@ -15,11 +15,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proxy-core", &["proxy-abi", "proxy-config"]),
     ("proxy-dso", &["proxy-abi", "proxy-core"]),
     ("proxy-http", &["proxy-abi", "proxy-core"]),
+    ("geo-hook", &["proxy-module"]),
     ("xtask", &[]),
 ];
 
-/// A module knows the SDK alone.
-const MODULE: &[&str] = &["proxy-module"];
+/// A module knows the SDK, and the hooks that other modules declare.
+const MODULE: &[&str] = &["proxy-module", "geo-hook"];
 
 /// No crate below the server may bring these in: what they do is done elsewhere, or not at all.
 const STRANGERS: &[(&str, &[&str])] = &[

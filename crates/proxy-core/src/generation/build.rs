@@ -54,6 +54,7 @@ impl Generation {
         if errors.has_errors() {
             return Err(errors);
         }
+        table.fill(host);
         let hooks = request_hooks(&table, host);
         let clusters = make_clusters(&declared, &conf.hash_keys, &begun.blobs);
         Ok(Self { conf, servers, hooks, load_balance, balancers, table, clusters, modules: begun.modules })
@@ -88,7 +89,8 @@ fn begin_modules(
         let mut registration = Registration::after(begun.blobs.clone());
         match code.init(caller, value, &mut registration) {
             Ok(instance) => {
-                begun.registry.add(place, registration.declared, registration.implemented);
+                let Registration { declared, implemented, run, .. } = registration;
+                begun.registry.add(place, declared, implemented, run);
                 add_clusters(&mut begun.clusters, registration.clusters, errors);
                 begun.blobs = registration.blobs;
                 begun.modules.push(LiveModule { code: Arc::clone(code), _instance: instance });

@@ -1,9 +1,11 @@
 //! Calls of the host's table whose rows keep or follow raw pointers, and what lives as long as the process.
 
+use std::marker::PhantomData;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::abi::{
-    BlobFn, BlobKind, Bytes, HookDecl, HookImpl, HookSpec, Host, Level, LogField, Module, Status,
+    BlobFn, BlobKind, Bytes, Call, HookDecl, HookImpl, HookSpec, Host, In, Level, LogField, Module, Out,
+    Runner, Status, signature_of,
 };
 use crate::ffi::blob::{self, Held};
 use crate::init::Site;
@@ -36,6 +38,45 @@ pub(crate) unsafe fn implement(site: &Site<'_>, hook: &HookImpl<'_>) -> Status {
     // SAFETY: F1 and F6, the caller's promise; the names stay until the call returns.
     unsafe { (site.host.hook)(site.host, Some(site.registrar), Some(hook)) }
 }
+
+/// Asks to run `H`; the pointer lives as long as the generation, or is null.
+pub(crate) fn runner<H: HookSpec>(site: &Site<'_>) -> (Status, *const Runner) {
+    let mut runner = std::ptr::null();
+    let (name, sig) = (Bytes::of(H::NAME), signature_of::<H>());
+    // SAFETY: F2, name and signature are of the same spec.
+    let answer = unsafe { (site.host.runner)(site.host, Some(site.registrar), name, sig, Some(&mut runner)) };
+    (answer, runner)
+}
+
+/// Runs `H`, which `runner` was asked for.
+pub(crate) fn run<H: HookSpec>(
+    runner: &Runs<H>,
+    call: &Call<'_>,
+    key: Bytes<'_>,
+    input: &In<'_, H>,
+    output: &mut Out<'_, H>,
+) -> Status {
+    let (input, output) = ((&raw const *input).cast(), (&raw mut *output).cast());
+    // SAFETY: F1 and F2, these are the structs of `H`, and the runner lives as long as the instance that holds it.
+    unsafe { (call.host.run_hook)(call.host, call, runner.pointer, key, input, output) }
+}
+
+/// What a module runs `H` by.
+pub(crate) struct Runs<H> {
+    pointer: *const Runner,
+    spec: PhantomData<fn() -> H>,
+}
+
+impl<H: HookSpec> Runs<H> {
+    pub(crate) const fn new(pointer: *const Runner) -> Self {
+        Self { pointer, spec: PhantomData }
+    }
+}
+
+// SAFETY: F4, the row that it is handed to may be called from any thread.
+unsafe impl<H> Send for Runs<H> {}
+// SAFETY: F4, likewise.
+unsafe impl<H> Sync for Runs<H> {}
 
 /// Asks for a [`Held<T>`] beside each object of a kind; answers where it lies.
 pub(crate) fn held<T: Default + Send + Sync + 'static>(site: &Site<'_>, kind: BlobKind) -> (Status, u32) {

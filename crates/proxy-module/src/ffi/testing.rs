@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU8;
 
 use crate::abi::{
     BlobFn, BlobKind, Bytes, CacheLine, Call, ClusterDecl, Directive, EndpointDecl, ErrSink, HookDecl,
-    HookImpl, Host, Level, LogField, MAJOR, MINOR, Module, Random, RawEntry, Registrar, STATIC_MODULE,
-    StaticRecord, Status, Value, ValueKind,
+    HookImpl, Host, Level, LogField, MAJOR, MINOR, Module, Random, RawEntry, Registrar, Runner,
+    STATIC_MODULE, StaticRecord, Status, Value, ValueKind,
 };
 use crate::testing::{self, Declared, Hook, Line, Node, Refusal, Registered};
 
@@ -33,6 +33,8 @@ pub(crate) static HOST: Host = Host {
     value_len,
     value_at,
     get_ext,
+    runner,
+    run_hook,
 };
 
 /// State wanted beside each object of a kind.
@@ -338,4 +340,26 @@ unsafe extern "C" fn value_at(
 
 extern "C" fn get_ext(_: &Host, _: Bytes<'_>, _: u64) -> *const c_void {
     std::ptr::null()
+}
+
+/// Nobody implements what a module runs here.
+extern "C" fn runner(
+    _: &Host,
+    _: Option<&Registrar>,
+    _: Bytes<'_>,
+    _: u64,
+    _: Option<&mut *const Runner>,
+) -> Status {
+    Status::OK
+}
+
+extern "C" fn run_hook(
+    _: &Host,
+    _: &Call<'_>,
+    _: *const Runner,
+    _: Bytes<'_>,
+    _: *const c_void,
+    _: *mut c_void,
+) -> Status {
+    Status::DECLINED
 }

@@ -66,7 +66,7 @@ unsafe extern "C" fn begin<T: Balancer>(
     guard::status(call, || {
         // SAFETY: F6, the instance outlives the generation that calls its hooks.
         let Instance { number, value } = unsafe { instance.as_ref() };
-        let walk = match value.begin(&Request::hashed(input), &Endpoints::of(input.set, *number))? {
+        let walk = match value.begin(&Request::hashed(call, input), &Endpoints::of(input.set, *number))? {
             Begin::Decline => return Ok(Status::DECLINED),
             Begin::Trylist(walk) => walk,
         };

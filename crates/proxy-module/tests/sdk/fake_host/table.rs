@@ -3,8 +3,8 @@
 use std::ffi::c_void;
 
 use proxy_module::abi::{
-    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, ErrSink, HookDecl, HookImpl, Host, Level, LogField,
-    MAJOR, MINOR, Module, RawEntry, Registrar, Status, Value, ValueKind,
+    BlobFn, BlobKind, Bytes, Call, ClusterDecl, EndpointDecl, ErrSink, HookDecl, HookImpl, Host, Level,
+    LogField, MAJOR, MINOR, Module, RawEntry, Registrar, Runner, Status, Value, ValueKind,
 };
 
 use super::{Desk, Line, MAX_LEVEL, Node, Registered, Wanted, lines};
@@ -29,6 +29,8 @@ pub(super) const fn host(flags: u32) -> Host {
         value_len,
         value_at,
         get_ext,
+        runner,
+        run_hook,
     }
 }
 
@@ -180,4 +182,26 @@ extern "C" fn value_at(value: Option<&Value>, index: usize, key: Option<&mut Byt
 
 extern "C" fn get_ext(_: &Host, _: Bytes<'_>, _: u64) -> *const c_void {
     std::ptr::null()
+}
+
+/// Nobody implements what a module runs here.
+extern "C" fn runner(
+    _: &Host,
+    _: Option<&Registrar>,
+    _: Bytes<'_>,
+    _: u64,
+    _: Option<&mut *const Runner>,
+) -> Status {
+    Status::OK
+}
+
+extern "C" fn run_hook(
+    _: &Host,
+    _: &Call<'_>,
+    _: *const Runner,
+    _: Bytes<'_>,
+    _: *const c_void,
+    _: *mut c_void,
+) -> Status {
+    Status::DECLINED
 }

@@ -1,0 +1,241 @@
+//! `run_hook`: a module runs a hook, and its implementations are called from here.
+//!
+//! Calls are synchronous, so that what runs in a thread is the chain of calls: an implementation that is on it is
+//! refused, and so is a chain too long.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr;
+
+use proxy_abi::{Bytes, Call, HookKind, Host, Runner, Status};
+use proxy_core::hooks::{RunMember, RunSlot};
+
+use crate::host::guard;
+
+/// How many runs may be within each other.
+const DEEPEST: usize = 8;
+
+/// The members that run in this thread, outermost first. Without a destructor: a thread of a module may end late.
+#[derive(Clone, Copy)]
+struct Running {
+    depth: usize,
+    members: [*const RunMember; DEEPEST],
+}
+
+thread_local! {
+    static RUNNING: Cell<Running> = const { Cell::new(Running { depth: 0, members: [ptr::null(); DEEPEST] }) };
+}
+
+/// The row of the host's table.
+pub(crate) unsafe extern "C" fn run_hook(
+    _host: &Host,
+    call: &Call<'_>,
+    runner: *const Runner,
+    key: Bytes<'_>,
+    input: *const c_void,
+    output: *mut c_void,
+) -> Status {
+    // SAFETY: F1, null or what `runner` answered in an `init` of this generation, which keeps the slot.
+    let Some(slot) = (unsafe { runner.cast::<RunSlot>().as_ref() }) else { return Status::ABI };
+    if slot.members().is_empty() {
+        return Status::DECLINED;
+    }
+    guard(Status::PANICKED, || {
+        run(slot, key.as_slice(), |member| {
+            call.err.clear();
+            // SAFETY: F2, the caller hands in the structs of the signature that it asked to run.
+            let status =
+                unsafe { member.entry.call(slot.sig(), &call.with_host(member.host), input, output) };
+            if failed(status) {
+                blame(call, slot, member, status);
+            }
+            status
+        })
+    })
+}
+
+/// Walks the members as the hook's kind says.
+fn run(slot: &RunSlot, key: &[u8], act: impl Fn(&RunMember) -> Status) -> Status {
+    let each = |member: &RunMember| entered(member, || act(member));
+    let mut members = slot.members().iter();
+    match slot.kind() {
+        HookKind::FIRST => first(members, each),
+        HookKind::KEYED => {
+            let of_key = first(members.clone().filter(|member| member.key.as_bytes() == key), each);
+            if of_key != Status::DECLINED || key.is_empty() {
+                return of_key;
+            }
+            first(members.filter(|member| member.key.is_empty()), each)
+        }
+        HookKind::ALL => {
+            let mut answer = Status::DECLINED;
+            let objection = members.find_map(|member| match each(member) {
+                Status::DECLINED => None,
+                Status::OK => {
+                    answer = Status::OK;
+                    None
+                }
+                objection => Some(objection),
+            });
+            objection.unwrap_or(answer)
+        }
+        HookKind::VOID => {
+            for member in members {
+                each(member);
+            }
+            Status::OK
+        }
+        // Reserved.
+        _ => Status::ABI,
+    }
+}
+
+fn first<'a>(
+    mut members: impl Iterator<Item = &'a RunMember>,
+    each: impl Fn(&RunMember) -> Status,
+) -> Status {
+    members
+        .find_map(|member| Some(each(member)).filter(|status| *status != Status::DECLINED))
+        .unwrap_or(Status::DECLINED)
+}
+
+/// Leaves the chain of calls, however the call ends.
+struct Leaving(Running);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        RUNNING.set(self.0);
+    }
+}
+
+fn entered(member: &RunMember, call: impl FnOnce() -> Status) -> Status {
+    let outer = RUNNING.get();
+    let mut inner = outer;
+    if outer.depth == DEEPEST || outer.members[..outer.depth].iter().any(|running| ptr::eq(*running, member))
+    {
+        return Status::LIMIT;
+    }
+    inner.members[outer.depth] = member;
+    inner.depth += 1;
+    RUNNING.set(inner);
+    let _leaving = Leaving(outer);
+    call()
+}
+
+fn failed(status: Status) -> bool {
+    status != Status::OK && status != Status::DECLINED && status.as_http().is_none()
+}
+
+/// Puts in front of an implementation's words whose they are, since the module that ran the hook is who passes
+/// them on; a VOID hook's are logged at once, as nobody looks at its answers.
+#[cold]
+fn blame(call: &Call<'_>, slot: &RunSlot, member: &RunMember, status: Status) {
+    if slot.kind() == HookKind::VOID {
+        tracing::error!(hook = slot.name(), module = &*member.ident, ?status, "{}", call.err);
+        return;
+    }
+    let text = format!("{} answered {status:?} to {}: {}", member.ident, slot.name(), call.err);
+    call.err.set(call.err.code(), text.as_bytes(), 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proxy_abi::{ErrSink, Random, RawEntry};
+
+    use super::*;
+
+    unsafe extern "C" fn answer(user: *mut c_void, _: &Call<'_>, _: *const c_void, _: *mut c_void) -> Status {
+        Status(user.addr() as i32)
+    }
+
+    /// Runs its input, a runner, again and answers what comes of it.
+    unsafe extern "C" fn again(
+        _: *mut c_void,
+        call: &Call<'_>,
+        input: *const c_void,
+        output: *mut c_void,
+    ) -> Status {
+        // SAFETY: F1, the test's own slot.
+        unsafe { run_hook(call.host, call, input.cast(), Bytes::EMPTY, input, output) }
+    }
+
+    fn slot(kind: HookKind, sig: u64, members: &[(&str, proxy_abi::HookFn, i32)]) -> RunSlot {
+        let slot = RunSlot::new("com.example.x".to_owned(), 7);
+        let members = members.iter().map(|(key, func, status)| RunMember {
+            ident: Arc::from("x_module"),
+            host: &crate::host::STATIC,
+            // SAFETY: F2, functions of this test, which read no struct.
+            entry: unsafe { RawEntry::new(sig, *func, ptr::without_provenance_mut(*status as u32 as usize)) },
+            key: (*key).to_owned(),
+        });
+        slot.fill(kind, members.collect());
+        slot
+    }
+
+    fn answered(slot: &RunSlot, key: &str) -> (Status, String) {
+        let (err, random) = (ErrSink::new(), Random::new(1));
+        let call = Call::new(&crate::host::STATIC, &err, &random, 1);
+        let runner = ptr::from_ref(slot).cast::<Runner>();
+        // SAFETY: F1, the slot lives.
+        let status =
+            unsafe { run_hook(call.host, &call, runner, Bytes::of(key), runner.cast(), ptr::null_mut()) };
+        (status, err.to_string())
+    }
+
+    #[test]
+    fn each_kind_has_its_walk() {
+        let members: &[(&str, proxy_abi::HookFn, i32)] =
+            &[("", answer, 1), ("b", answer, 204), ("a", answer, 203), ("", answer, 0)];
+        let kinds = [
+            (HookKind::FIRST, "", Status(204)),
+            (HookKind::ALL, "", Status(204)),
+            (HookKind::VOID, "", Status::OK),
+            (HookKind::KEYED, "a", Status(203)),
+            (HookKind::KEYED, "c", Status::OK),
+            (HookKind::FOLD, "", Status::ABI),
+        ];
+        for (kind, key, status) in kinds {
+            assert_eq!(answered(&slot(kind, 7, members), key).0, status, "{kind:?} {key}");
+        }
+        assert_eq!(answered(&slot(HookKind::ALL, 7, &members[..1]), "").0, Status::DECLINED);
+        assert_eq!(answered(&slot(HookKind::ALL, 7, &[("", answer, 0), ("", answer, 1)]), "").0, Status::OK);
+    }
+
+    #[test]
+    fn nobody_declines_and_a_null_is_a_breach() {
+        assert_eq!(answered(&RunSlot::new("com.example.x".to_owned(), 7), "").0, Status::DECLINED);
+        let (err, random) = (ErrSink::new(), Random::new(1));
+        let call = Call::new(&crate::host::STATIC, &err, &random, 1);
+        // SAFETY: F1, null is allowed.
+        let status =
+            unsafe { run_hook(call.host, &call, ptr::null(), Bytes::EMPTY, ptr::null(), ptr::null_mut()) };
+        assert_eq!(status, Status::ABI);
+    }
+
+    #[test]
+    fn a_failure_is_blamed_on_its_module_and_a_stranger_is_not_called() {
+        let (status, text) = answered(&slot(HookKind::FIRST, 7, &[("", answer, -2)]), "");
+        assert_eq!((status, &*text), (Status::PANICKED, "x_module answered PANICKED to com.example.x: "));
+        assert_eq!(answered(&slot(HookKind::FIRST, 8, &[("", answer, 0)]), "").0, Status::ABI);
+    }
+
+    #[test]
+    fn what_runs_already_is_refused_and_so_is_a_chain_too_long() {
+        let recursive = slot(HookKind::FIRST, 7, &[("", again, 0)]);
+        assert_eq!(answered(&recursive, "").0, Status::LIMIT);
+        assert_eq!(answered(&recursive, "").0, Status::LIMIT, "the chain was left again");
+        let two = slot(HookKind::FIRST, 7, &[("", answer, 1), ("", answer, 0)]);
+        let members = two.members();
+        fn nested(members: &[RunMember], depth: usize) -> Status {
+            let fresh = &members[depth % members.len()];
+            entered(fresh, || if depth == 0 { Status::OK } else { nested(members, depth - 1) })
+        }
+        assert_eq!(nested(members, 1), Status::OK);
+        assert_eq!(nested(members, 2), Status::LIMIT, "the same one twice");
+        let many = slot(HookKind::FIRST, 7, &[("", answer as proxy_abi::HookFn, 0); 9]);
+        assert_eq!(nested(many.members(), 7), Status::OK);
+        assert_eq!(nested(many.members(), 8), Status::LIMIT);
+    }
+}

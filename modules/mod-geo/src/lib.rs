@@ -1,0 +1,46 @@
+//! Declares `com.example.geo.locate` and refuses clients by it. LoadModule geo_module modules/mod_geo.so
+#![forbid(unsafe_code)]
+
+use geo_hook::{Locate, LocateIn, LocateOut};
+use proxy_module::abi::{RequestIn, Unit};
+use proxy_module::prelude::*;
+
+#[derive(Directives)]
+struct Config {
+    /// GeoDeny CC...: refuses clients from these countries with 403; nobody without a module that locates them.
+    #[directive(name = "GeoDeny", iterate)]
+    deny: Vec<String>,
+}
+
+struct Geo {
+    deny: Vec<String>,
+    locate: Runner<Locate>,
+}
+
+impl Module for Geo {
+    type Config = Config;
+
+    fn new(config: Config, init: &mut Init<'_>) -> Result<Self> {
+        init.declare::<Locate>()?;
+        Ok(Self { deny: config.deny, locate: init.runs()? })
+    }
+
+    fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+        hooks.implement::<AccessChecker>()
+    }
+}
+
+impl Implements<AccessChecker> for Geo {
+    fn call(&self, cx: &Cx<'_>, input: &RequestIn<'_>, _out: &mut Unit) -> Result<Answer> {
+        let mut found = LocateOut::default();
+        let client = Request::from(input.request).client();
+        if self.locate.run(cx, &LocateIn::new(client), &mut found)? != Answer::Ok {
+            return Ok(Answer::Decline);
+        }
+        let denied =
+            self.deny.iter().any(|country| country.as_bytes().eq_ignore_ascii_case(&found.country()));
+        Ok(if denied { Answer::Http(403) } else { Answer::Decline })
+    }
+}
+
+proxy_module::module!(geo_module: init Geo);
