@@ -69,7 +69,7 @@ fn the_dump_says_who_declares_implements_and_runs_it() {
 }
 
 fn in_c(flags: &[&str]) -> String {
-    load("c_geo_module", &modules::c("tests/modules/geo_table.c", flags))
+    load("c_geo_module", &modules::c("tests/modules/c_geo.c", flags))
 }
 
 #[test]
