@@ -203,6 +203,9 @@ fn run_shows_each_choice() {
     assert_eq!(lines.len(), 4, "{report:?}");
     for (line, letter) in lines.iter().zip(["a", "b", "a", "b"]) {
         assert!(line.contains(&format!("proxy_lb_module: {letter} 127.0.0.1:")), "{line}");
-        assert!(line.contains(" ns; ") && line.ends_with(&format!("{letter} served it, 200")), "{line}");
+        assert!(
+            line.contains(" ns; ") && line.ends_with(&format!("the server took {letter}, 200")),
+            "{line}"
+        );
     }
 }

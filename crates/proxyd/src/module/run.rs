@@ -1,8 +1,8 @@
 //! `proxyd module run FILE`: toy origins, the server with the balancer in front of them, and one line for each
-//! choice: who was asked, what it answered, in how many nanoseconds, and who then served the request.
+//! request: who was asked, what it answered, in how many nanoseconds, and who served the request in the server.
 //!
-//! The timed answers are those of a second instance, in the same process and fed with the same requests: nothing but
-//! the module's own calls is in the time. A balancer that keeps to the server's randomness answers alike in both.
+//! The timed answers are those of a second instance in the same process, which is asked the same without sockets. So
+//! nothing but the way through the hook is in the time; but a balancer that draws at random draws anew in each.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -132,7 +132,7 @@ fn serve(
     );
     std::fs::write(&config, text)
         .map_err(|error| format!("{} cannot be written: {error}", config.display()))?;
-    // One executor, as the second instance has: else the two would not see the same requests.
+    // One executor, as the second instance has.
     let options =
         Options { config: Some(config), defines: vec!["ONE_PROCESS".to_owned()], ..Options::default() };
     let refused = |_| "the server did not start, for the reasons above".to_owned();
@@ -164,8 +164,8 @@ impl Picks {
         let picked = self.pick(number, target.as_bytes())?;
         let served = match client::get(self.addr, &target) {
             Ok(answer) => match answer.origin.and_then(|origin| char::from_u32('a' as u32 + origin - 1)) {
-                Some(letter) => format!("{letter} served it, {}", answer.status),
-                None => format!("answered {}", answer.status),
+                Some(letter) => format!("the server took {letter}, {}", answer.status),
+                None => format!("the server answered {}", answer.status),
             },
             Err(text) => text,
         };
