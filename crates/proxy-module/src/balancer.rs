@@ -100,7 +100,7 @@ impl<'a> Attempt<'a> {
     /// The circumstances of this call, to run hooks with.
     #[must_use]
     pub const fn cx(&self) -> Cx<'a> {
-        Cx::new(self.call)
+        Cx::new(self.call, self.owner)
     }
 
     /// 0 for the first target of the request.

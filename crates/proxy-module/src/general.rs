@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use crate::abi::{self, Bytes, Call, HookSpec, In, Out, Status};
 use crate::ffi::hook;
 use crate::init::{Site, accepted, implementation_of};
-use crate::slot::Instance;
+use crate::slot::{InitNumber, Instance};
 use crate::{Directives, Error, Init, Result};
 
 /// A module of any kind. One instance serves one generation of the configuration, on all executors at once.
@@ -72,11 +72,17 @@ impl Answer {
 #[derive(Clone, Copy, Debug)]
 pub struct Cx<'a> {
     call: &'a Call<'a>,
+    owner: InitNumber,
 }
 
 impl<'a> Cx<'a> {
-    pub(crate) const fn new(call: &'a Call<'a>) -> Self {
-        Self { call }
+    pub(crate) const fn new(call: &'a Call<'a>, owner: InitNumber) -> Self {
+        Self { call, owner }
+    }
+
+    /// Whose call it is.
+    pub(crate) const fn owner(&self) -> InitNumber {
+        self.owner
     }
 
     pub(crate) const fn call(&self) -> &'a Call<'a> {

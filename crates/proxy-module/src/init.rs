@@ -82,7 +82,7 @@ impl<'a> Init<'a> {
     pub fn runs<H: HookSpec>(&mut self) -> Result<Runner<H>> {
         let (answer, pointer) = host::runner::<H>(&self.site);
         accepted(answer, || format!("to have {} run", H::NAME))?;
-        Ok(Runner(host::Runs::new(pointer)))
+        Ok(Runner { runs: host::Runs::new(pointer), owner: self.site.number })
     }
 
     /// Declares a hook of the module's own, which other modules may then implement.

@@ -10,7 +10,7 @@ use crate::{Cx, Error, Result};
 pub struct Request<'a> {
     request: &'a abi::Request<'a>,
     hash: u64,
-    call: Option<&'a abi::Call<'a>>,
+    cx: Option<Cx<'a>>,
     hash_key: &'a [u8],
 }
 
@@ -22,24 +22,19 @@ impl<'a> From<&'a abi::Request<'a>> for Request<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) const fn of(request: &'a abi::Request<'a>) -> Self {
-        Self { request, hash: 0, hash_key: &[], call: None }
+        Self { request, hash: 0, hash_key: &[], cx: None }
     }
 
     /// The request that a trylist is for.
-    pub(crate) const fn hashed(call: &'a abi::Call<'a>, input: &abi::LbIn<'a>) -> Self {
-        Self {
-            call: Some(call),
-            request: input.request,
-            hash: input.hash,
-            hash_key: input.hash_key.as_slice(),
-        }
+    pub(crate) const fn hashed(cx: Cx<'a>, input: &abi::LbIn<'a>) -> Self {
+        Self { cx: Some(cx), request: input.request, hash: input.hash, hash_key: input.hash_key.as_slice() }
     }
 
     /// The circumstances of the call, to run hooks with: in [`Balancer::begin`](crate::Balancer::begin). Nothing for a
     /// request that a hook was given, which has its own [`Cx`].
     #[must_use]
-    pub fn cx(&self) -> Option<Cx<'a>> {
-        self.call.map(Cx::new)
+    pub const fn cx(&self) -> Option<Cx<'a>> {
+        self.cx
     }
 
     /// What the cluster's `LBHashKey` takes from the request, in [`Balancer::begin`](crate::Balancer::begin); empty

@@ -4,10 +4,15 @@ use std::fmt;
 
 use crate::abi::{Bytes, HookSpec, In, Out, Status};
 use crate::ffi::host::{self, Runs};
+use crate::slot::InitNumber;
 use crate::{Answer, Cx, Error, Result};
 
-/// Runs the hook `H`; from [`Init::runs`](crate::Init::runs). Keep it in the instance that asked for it.
-pub struct Runner<H: HookSpec>(pub(crate) Runs<H>);
+/// Runs the hook `H`; from [`Init::runs`](crate::Init::runs). Keep it in the instance that asked for it: it serves
+/// that one alone, since what it runs ends with it.
+pub struct Runner<H: HookSpec> {
+    pub(crate) runs: Runs<H>,
+    pub(crate) owner: InitNumber,
+}
 
 impl<H: HookSpec> Runner<H> {
     /// Runs the hook as its kind says, in the circumstances `cx`; on the same thread, allocating nothing. Answers
@@ -31,7 +36,10 @@ impl<H: HookSpec> Runner<H> {
         input: &In<'_, H>,
         output: &mut Out<'_, H>,
     ) -> Result<Answer> {
-        match host::run(&self.0, cx.call(), Bytes::new(key), input, output) {
+        if cx.owner() != self.owner {
+            return Err(Error::msg(format!("{} is run by a runner of another instance", H::NAME)));
+        }
+        match host::run(&self.runs, cx.call(), Bytes::new(key), input, output) {
             Status::OK => Ok(Answer::Ok),
             Status::DECLINED => Ok(Answer::Decline),
             Status::LIMIT => {

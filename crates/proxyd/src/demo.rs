@@ -1,9 +1,9 @@
 //! `proxyd demo`: the whole thing at work in one process. Three origins, the configuration of 2003, requests, and
 //! an origin that stops in the middle of them. Nothing to configure or install.
 
-mod client;
+pub(crate) mod client;
 mod load;
-mod origin;
+pub(crate) mod origin;
 mod place;
 
 use std::net::SocketAddr;
@@ -140,7 +140,11 @@ fn end(running: Running) -> Ended {
     if running.stop() { Ended::Well } else { Ended::Unclean }
 }
 
-fn wait(mut running: Running) -> Result<Ended, String> {
+/// Serves until a signal says otherwise.
+///
+/// # Errors
+/// If signals cannot be received.
+pub(crate) fn wait(mut running: Running) -> Result<Ended, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime for signals: {error}"))?;
     let followed = runtime.block_on(async {

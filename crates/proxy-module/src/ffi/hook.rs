@@ -51,10 +51,10 @@ unsafe extern "C" fn run<T: Implements<H>, H: HookSpec>(
     output: *mut c_void,
 ) -> Status {
     // SAFETY: F6, the instance outlives the generation that calls its hooks.
-    let instance = unsafe { &(*user.cast::<Instance<T>>()).value };
+    let Instance { number, value } = unsafe { &*user.cast::<Instance<T>>() };
     // SAFETY: F2, the signature says that the caller hands in this struct.
     let input = unsafe { &*input.cast::<In<'_, H>>() };
     // SAFETY: F2, likewise, and nobody else looks at it during the call.
     let output = unsafe { &mut *output.cast::<Out<'_, H>>() };
-    guard::status(call, || instance.call(&Cx::new(call), input, output).and_then(Answer::status))
+    guard::status(call, || value.call(&Cx::new(call, *number), input, output).and_then(Answer::status))
 }

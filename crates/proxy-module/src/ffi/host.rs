@@ -57,7 +57,7 @@ pub(crate) fn run<H: HookSpec>(
     output: &mut Out<'_, H>,
 ) -> Status {
     let (input, output) = ((&raw const *input).cast(), (&raw mut *output).cast());
-    // SAFETY: F1 and F2, these are the structs of `H`, and the runner lives as long as the instance that holds it.
+    // SAFETY: F1 and F2, these are the structs of `H`, and the call is the instance's own, which the runner lives as long as.
     unsafe { (call.host.run_hook)(call.host, call, runner.pointer, key, input, output) }
 }
 

@@ -11,7 +11,7 @@ use crate::balancer::{Attempt, Balancer, Begin, Next};
 use crate::ffi::host;
 use crate::init::Site;
 use crate::slot::{InitNumber, Instance};
-use crate::{Endpoints, Error, Failure, Outcome, Request, ResponseHead, guard};
+use crate::{Cx, Endpoints, Error, Failure, Outcome, Request, ResponseHead, guard};
 
 /// The host aligns scratch to at most a cache line.
 const HOST_ALIGN: usize = 64;
@@ -66,7 +66,9 @@ unsafe extern "C" fn begin<T: Balancer>(
     guard::status(call, || {
         // SAFETY: F6, the instance outlives the generation that calls its hooks.
         let Instance { number, value } = unsafe { instance.as_ref() };
-        let walk = match value.begin(&Request::hashed(call, input), &Endpoints::of(input.set, *number))? {
+        let walk = match value
+            .begin(&Request::hashed(Cx::new(call, *number), input), &Endpoints::of(input.set, *number))?
+        {
             Begin::Decline => return Ok(Status::DECLINED),
             Begin::Trylist(walk) => walk,
         };

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Which origin it says it is from.
-    pub(super) origin: Option<u32>,
+    pub(crate) origin: Option<u32>,
 }
 
 /// Sends one request on a connection of its own.
 ///
 /// # Errors
 /// If no whole answer comes, or it is not a 200.
-pub(super) fn get(addr: SocketAddr, path: &str) -> Result<Answer, String> {
+pub(crate) fn get(addr: SocketAddr, path: &str) -> Result<Answer, String> {
     let text = exchange(addr, path).map_err(|error| format!("GET {path}: {error}"))?;
     let answer = parse(&text).ok_or_else(|| format!("GET {path}: no answer"))?;
     if answer.status == 200 && answer.origin.is_some() {

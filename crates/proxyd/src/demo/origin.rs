@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 /// An origin at a port of the system's choice.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     addr: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -27,7 +27,7 @@ impl Origin {
     ///
     /// # Errors
     /// If no socket or thread is to be had.
-    pub(super) fn start(number: u32) -> Result<Self, String> {
+    pub(crate) fn start(number: u32) -> Result<Self, String> {
         let failed = |error| format!("origin {number} cannot be started: {error}");
         let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -40,13 +40,13 @@ impl Origin {
         Ok(Self { addr, stop, thread: Some(thread) })
     }
 
-    pub(super) const fn addr(&self) -> SocketAddr {
+    pub(crate) const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Stops it as servers are stopped for an upgrade: no new connection is taken, idle ones are closed, what it
     /// is answering it answers. Returns when it is gone.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // A panic of it shows in requests that fail.
