@@ -16,6 +16,7 @@ mod forwarding;
 mod load_balance_hook_2003;
 mod logs;
 mod module_errors;
+mod module_tools;
 mod modules;
 mod peers;
 mod policies;
