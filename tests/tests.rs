@@ -8,6 +8,7 @@
 #[macro_use]
 mod support;
 
+mod authors;
 mod command_line;
 mod config_errors;
 mod desync;
