@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::config::load_line;
 use crate::support::origin::Origin;
-use crate::support::process::program;
+use crate::support::process::{program, run};
 use crate::support::server::Server;
 use crate::support::told;
 
@@ -138,6 +138,18 @@ fn what_is_there_already_stays_as_it_is() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said, "proxyd: lb-mine is there already: choose another name, or remove it\n");
     assert!(folder.file("lb-mine").read_dir().unwrap().next().is_none());
+}
+
+#[test]
+fn a_name_that_names_no_package_and_no_ident_is_wrong_usage() {
+    for name in ["Lb-mine", "lb_mine", "../lb"] {
+        let run = run(["module", "new", name]);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(
+            run.stderr.contains("use lower case letters, digits and single hyphens, as in lb-mine"),
+            "{run:?}"
+        );
+    }
 }
 
 #[test]
