@@ -9,6 +9,7 @@
 mod support;
 
 mod admin;
+mod authors;
 mod command_line;
 mod config_errors;
 mod desync;
@@ -19,6 +20,7 @@ mod load_balance_hook_2003;
 mod logs;
 mod module_errors;
 mod module_hooks;
+mod module_tools;
 mod modules;
 mod peers;
 mod policies;

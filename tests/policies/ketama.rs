@@ -124,3 +124,13 @@ fn two_generations_agree() {
         assert_eq!(chosen(&one, &Caller::new(0), &key), chosen(&other, &Caller::new(5), &key));
     }
 }
+
+/// What an endpoint's first point is the CRC-32 of, taken as a key, is at that very point.
+#[test]
+fn a_key_at_a_point_belongs_to_it() {
+    let (rig, caller) = (Rig::of(&Policy::ketama(), &ten(), ""), Caller::new(0));
+    for (index, (server, _)) in ten().iter().enumerate() {
+        let key = format!("{}\0\0\0\0", server.replace(':', "\0"));
+        assert_eq!(rig.pick_for(&caller, key.as_bytes()), index, "{server}");
+    }
+}

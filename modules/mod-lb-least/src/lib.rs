@@ -102,9 +102,9 @@ struct Candidate {
 impl Candidate {
     /// Less is better.
     fn compare(&self, other: &Self) -> Ordering {
-        let load = (self.requests * other.weight).cmp(&(other.requests * self.weight));
-        let turn = self.has_had_its_turn.cmp(&other.has_had_its_turn);
-        self.is_cooling.cmp(&other.is_cooling).then(load).then(turn)
+        let load = || (self.requests * other.weight).cmp(&(other.requests * self.weight));
+        let turn = || self.has_had_its_turn.cmp(&other.has_had_its_turn);
+        self.is_cooling.cmp(&other.is_cooling).then_with(load).then_with(turn)
     }
 }
 

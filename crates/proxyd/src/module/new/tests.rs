@@ -51,3 +51,14 @@ fn an_sdk_that_is_not_there_is_named() {
     let missing = New { sdk: Some(tmp.path().join("sdk")), ..new(false) };
     assert!(sdk(&missing).unwrap_err().contains("sdk/proxy-module/Cargo.toml: name the SDK with --sdk DIR"));
 }
+
+#[test]
+fn the_readme_shows_what_is_written() {
+    let readme = include_str!("../../../../../README.md");
+    let (_, source) = RUST.into_iter().find(|(path, _)| *path == "src/lib.rs").unwrap();
+    assert!(readme.contains(&fill(source, "lb-mine", "")), "write src/lib.rs of the template into README.md");
+    let steps = fill(NEXT_RUST, "lb-mine", "");
+    for step in steps.lines().filter_map(|line| line.strip_prefix("  ")) {
+        assert!(readme.contains(step), "{step}");
+    }
+}
