@@ -6,10 +6,10 @@ use proxy_module::prelude::*;
 
 #[derive(Directives)]
 struct Config {
-    /// RequestHeader set|add|unset NAME [VALUE]: changes a field of requests on their way to an endpoint.
+    /// RequestHeader set|add NAME VALUE, unset NAME: changes a field of requests on their way to an endpoint.
     #[directive(name = "RequestHeader", iterate)]
     request: Vec<String>,
-    /// Header set|add|unset NAME [VALUE]: changes a field of endpoints' responses on their way to the client.
+    /// Header set|add NAME VALUE, unset NAME: changes a field of endpoints' responses on their way to the client.
     #[directive(name = "Header", iterate)]
     response: Vec<String>,
 }
