@@ -98,6 +98,11 @@ impl Flow {
         (self.read, self.written, self.content, self.delivered) = (0, 0, 0, 0);
     }
 
+    /// Whether a head is half sent: whatever came next would be taken for the rest of it.
+    pub(crate) const fn is_torn(&self) -> bool {
+        self.text_sent > 0
+    }
+
     /// Gives up what was to be written.
     pub(crate) fn drop_pending(&mut self) {
         self.text.clear();

@@ -241,6 +241,10 @@ async fn report<'g>(
 
 /// Answers in the endpoint's place; and whether the client took it.
 async fn answer(job: &Job<'_>, sides: &mut Sides<'_>, status: u16, detail: &'static str) -> (After, bool) {
+    // An interim response that the client has a part of cannot be taken back.
+    if sides.down.is_torn() {
+        return (After::Reset, false);
+    }
     let whole = sides.up.discard_buffered().is_ok() && sides.up.has_ended();
     let close = !whole
         || status == 400

@@ -8,6 +8,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that may wait for an executor; the system caps it at its own limit.
 const BACKLOG: i32 = 4096;
 
+/// Bytes that may wait unsent in the system before a socket is full.
+const UNSENT: u32 = 128 * 1024;
+
 /// Binds `addr` and listens, ready for [`Seat::listeners`](crate::executor::Seat::listeners).
 ///
 /// What accepted sockets inherit is set here, once, instead of on each of them.
@@ -23,6 +26,9 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
     socket.set_tcp_nodelay(true)?;
+    // A slow reader makes a socket writable by every little that it takes, and is not thought silent while megabytes
+    // of its response wait in the system.
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.set_nonblocking(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
