@@ -1,9 +1,10 @@
 //! HTTP/1 messages: strict in, canonical out.
 //!
 //! A head is parsed without leniency and written again by us, or refused with a status; nothing passes
-//! verbatim. Everything here is a pure function over bytes: no socket, no clock, no task. `httparse` cuts the
-//! bytes into tokens; what is let through is decided here, because two parsers that read one message
-//! differently are all that request smuggling needs.
+//! verbatim. Everything here is a pure function over bytes: no socket, no clock, no task. The tokenizer is ours
+//! (`lines.rs`): each byte is looked at once, and what a general parser would let through is never let in, because two
+//! parsers that read one message differently are all that request smuggling needs. `httparse` is the oracle of its
+//! tests.
 //!
 //! * [`RequestHead`] and [`ResponseHead`] index the bytes of a head and hold the facts that follow from it. They
 //!   belong to a connection and are used again for every message, so that parsing allocates nothing.
@@ -16,7 +17,7 @@
 mod authority;
 mod chunked;
 mod field;
-mod progress;
+mod lines;
 mod request;
 mod response;
 mod rules;
@@ -44,7 +45,7 @@ pub struct Limits {
     pub line: usize,
     /// Bytes of one field line, without CRLF: beyond it 431. Also the bytes of a whole trailer section.
     pub field: usize,
-    /// Field lines of one head: beyond it 431. Never more than 128 whatever is set here.
+    /// Field lines of one head: beyond it 431.
     pub fields: usize,
     /// Bytes of a whole head, its empty line included: beyond it 431.
     pub head: usize,
@@ -90,9 +91,6 @@ pub enum Version {
     Http11,
 }
 
-/// Fields that a head has room for, whatever the limits say.
-const MAX_FIELDS: usize = 128;
-
 /// What is wrong with a head, before it becomes a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -109,21 +107,6 @@ impl Fault {
         match self {
             Self::Line => "first line is too long",
             Self::Fields(reason) | Self::Grammar(reason) => reason,
-        }
-    }
-}
-
-impl From<httparse::Error> for Fault {
-    fn from(error: httparse::Error) -> Self {
-        use httparse::Error;
-        match error {
-            Error::HeaderName => Self::Grammar("field name holds a byte that a name may not"),
-            Error::HeaderValue => Self::Grammar("field value holds a control character"),
-            Error::NewLine => Self::Grammar("line does not end in CRLF"),
-            Error::Status => Self::Grammar("status line is not a version, three digits and a reason"),
-            Error::Token => Self::Grammar("request line is not a method, a target and a version"),
-            Error::TooManyHeaders => Self::Fields("too many fields"),
-            Error::Version => Self::Grammar("version is neither HTTP/1.0 nor HTTP/1.1"),
         }
     }
 }

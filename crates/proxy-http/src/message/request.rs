@@ -1,13 +1,10 @@
 //! Request heads: the index of one, and the facts that decide how the request is framed, routed and sent on.
 
-use std::mem::MaybeUninit;
-
 use proxy_core::path;
 
-use super::field::{self, Field, Name, Span};
-use super::progress::Progress;
-use super::rules::{self, names};
-use super::{Fault, Limits, MAX_FIELDS, Parsed, Reject, Version, target};
+use super::field::{Field, Fields, Name, Span};
+use super::lines::{self, RequestLine};
+use super::{Fault, Limits, Parsed, Reject, Version, rules, target};
 
 /// The methods whose meaning matters here (RFC 9110 section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,11 +77,11 @@ impl Body {
 /// The index of a request head; belongs to a connection and is used again for each of its requests.
 #[derive(Debug, Default)]
 pub struct RequestHead {
-    fields: Vec<Field>,
+    line: RequestLine,
+    fields: Fields,
     /// The canonical path where it differs from the path as sent; else of no meaning.
     respelt: Vec<u8>,
     facts: Facts,
-    progress: Progress,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -119,24 +116,18 @@ impl RequestHead {
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Parsed, Reject> {
         // Offsets are 32 bits wide, and nothing beyond the limit is ever looked at.
         let window = &bytes[..bytes.len().min(limits.head).min(u32::MAX as usize)];
-        let outcome = match self.progress.resume(window) {
-            Some(line) => line.map(|()| None).map_err(Into::into),
-            None => self.parse_window(window, limits),
-        };
-        let outcome = match outcome {
-            Ok(None) => self.progress.wait(window, limits).map_err(Reject::from).map(|()| Parsed::Partial),
-            Ok(Some(len)) => Ok(Parsed::Complete(len)),
+        let outcome = match self.read(window, limits) {
+            Ok(None) if window.len() >= limits.head => Err(Fault::Fields("head is too long").into()),
+            Ok(None) => return Ok(Parsed::Partial),
+            Ok(Some(len)) => self.conclude(&window[..len], limits).map(|()| Parsed::Complete(len)),
             Err(reject) => Err(reject),
         };
-        if outcome != Ok(Parsed::Partial) {
-            self.progress = Progress::default();
-        }
+        self.fields.end();
         outcome
     }
 
     /// Forgets a head that will not be completed.
     pub fn clear(&mut self) {
-        self.progress = Progress::default();
         self.fields.clear();
     }
 
@@ -146,44 +137,28 @@ impl RequestHead {
         Request { head: self, bytes }
     }
 
-    fn parse_window(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, Reject> {
-        let Some(first) = skip_empty_line(window)? else { return Ok(None) };
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-        let mut tokens = httparse::Request::new(&mut []);
-        let parsed =
-            tokens.parse_with_uninit_headers(&window[first..], &mut slots[..limits.fields.min(MAX_FIELDS)]);
-        let line = line_length(&window[first..]);
-        match parsed {
-            _ if line > limits.line => Err(Fault::Line.into()),
-            Err(error) => Err(Fault::from(error).into()),
-            Ok(httparse::Status::Partial) => {
-                self.progress.restart(window, first);
-                Ok(None)
+    /// Reads the lines that were not read before; gives the length of a head that is whole.
+    fn read(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, Reject> {
+        if !self.fields.has_begun() {
+            let Some(first) = skip_empty_line(window)? else { return Ok(None) };
+            let start = &window[..window.len().min(first + limits.line + 2)];
+            match lines::request_line(start, first)? {
+                None if lines::is_over(&start[first..], limits.line) => return Err(Fault::Line.into()),
+                None => return Ok(None),
+                Some(line) => self.line = line,
             }
-            Ok(httparse::Status::Complete(len)) => {
-                let head = &window[..first + len];
-                field::index(&mut self.fields, tokens.headers, head, limits)?;
-                let method = tokens.method.unwrap_or_default().as_bytes();
-                let target = tokens.path.unwrap_or_default().as_bytes();
-                let version = if tokens.version == Some(0) { Version::Http10 } else { Version::Http11 };
-                self.conclude(head, method, target, version, limits)?;
-                Ok(Some(head.len()))
-            }
+            self.fields.begin(self.line.end);
         }
+        Ok(self.fields.read(window, limits)?)
     }
 
     /// Draws the facts from the tokens; what is a 400 goes before what is merely not done here.
-    fn conclude(
-        &mut self,
-        head: &[u8],
-        method: &[u8],
-        target: &[u8],
-        version: Version,
-        limits: &Limits,
-    ) -> Result<(), Reject> {
+    fn conclude(&mut self, head: &[u8], limits: &Limits) -> Result<(), Reject> {
+        let RequestLine { method: method_at, target: target_at, version, .. } = self.line;
+        let (method, target) = (method_at.of(head), target_at.of(head));
         let kind = Method::of(method);
         let parts = target::parse(kind, target).map_err(Reject::bad)?;
-        let connection = field::connection(&mut self.fields, head)?;
+        let connection = self.fields.connection(head)?;
         let body = rules::body(&self.fields, head, version)?;
         let host = rules::host(&self.fields, head, &parts, version)?;
         let path = path::canonical(parts.path, &mut self.respelt).map_err(rules::bad_path)?;
@@ -192,8 +167,8 @@ impl RequestHead {
         let expect_continue = rules::expects_continue(&self.fields, head)? && version == Version::Http11;
         self.facts = Facts {
             method: kind,
-            method_at: Span::within(head, method),
-            target: Span::within(head, target),
+            method_at,
+            target: target_at,
             path: Span::within(head, parts.path),
             query: parts.query.map(|query| Span::within(head, query)),
             host: host.map(|(host, _)| Span::within(head, host)),
@@ -206,8 +181,8 @@ impl RequestHead {
                 && version == Version::Http11
                 && kind == Method::Get
                 && body.is_empty()
-                && names(&self.fields, head, Name::Upgrade, b"websocket"),
-            te_trailers: version == Version::Http11 && names(&self.fields, head, Name::Te, b"trailers"),
+                && self.fields.names(head, Name::Upgrade, b"websocket"),
+            te_trailers: version == Version::Http11 && self.fields.names(head, Name::Te, b"trailers"),
             respelt,
             max_forwards: rules::max_forwards(&self.fields, head, kind)?,
         };
@@ -328,7 +303,7 @@ impl<'b> Request<'b> {
     /// All fields in order, as name and value.
     pub fn fields(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'b> {
         let bytes = self.bytes;
-        self.head.fields.iter().map(move |field| (field.name.of(bytes), field.value.of(bytes)))
+        self.head.fields.list().iter().map(move |field| (field.name.of(bytes), field.value.of(bytes)))
     }
 
     /// The value of the first field of this name, in any case.
@@ -338,7 +313,7 @@ impl<'b> Request<'b> {
     }
 
     pub(crate) fn index(&self) -> &'b [Field] {
-        &self.head.fields
+        self.head.fields.list()
     }
 
     pub(crate) fn bytes(&self) -> &'b [u8] {
@@ -356,9 +331,4 @@ fn skip_empty_line(window: &[u8]) -> Result<Option<usize>, Reject> {
         [b'\r' | b'\n', ..] => Err(EMPTY),
         _ => Ok(Some(0)),
     }
-}
-
-fn line_length(text: &[u8]) -> usize {
-    let line = text.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[..end]);
-    line.strip_suffix(b"\r").unwrap_or(line).len()
 }

@@ -1,12 +1,9 @@
 //! Response heads of endpoints: the same strictness, since an endpoint may be anybody's program and a response
 //! that two readers see differently poisons a connection just as well.
 
-use std::mem::MaybeUninit;
-
-use super::field::{self, Field, Name, Span};
-use super::progress::Progress;
-use super::rules::names;
-use super::{Fault, Limits, MAX_FIELDS, Parsed, Version};
+use super::field::{self, Field, Fields, Name, Span};
+use super::lines::{self, StatusLine};
+use super::{Fault, Limits, Parsed, Version};
 
 /// What was asked, as far as it decides what the answer may be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,9 +45,9 @@ impl From<Fault> for BadResponse {
 /// The index of a response head; belongs to an endpoint connection and is used again for each response.
 #[derive(Debug, Default)]
 pub struct ResponseHead {
-    fields: Vec<Field>,
+    line: StatusLine,
+    fields: Fields,
     facts: Facts,
-    progress: Progress,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,26 +71,18 @@ impl ResponseHead {
     /// See [`BadResponse`].
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits, asked: Asked) -> Result<Parsed, BadResponse> {
         let window = &bytes[..bytes.len().min(limits.head).min(u32::MAX as usize)];
-        let outcome = match self.progress.resume(window) {
-            Some(line) => line.map(|()| None).map_err(Into::into),
-            None => self.parse_window(window, limits, asked),
-        };
-        let outcome = match outcome {
-            Ok(None) => {
-                self.progress.wait(window, limits).map_err(BadResponse::from).map(|()| Parsed::Partial)
-            }
-            Ok(Some(len)) => Ok(Parsed::Complete(len)),
+        let outcome = match self.read(window, limits) {
+            Ok(None) if window.len() >= limits.head => Err(Fault::Fields("head is too long").into()),
+            Ok(None) => return Ok(Parsed::Partial),
+            Ok(Some(len)) => self.conclude(&window[..len], asked).map(|()| Parsed::Complete(len)),
             Err(bad) => Err(bad),
         };
-        if outcome != Ok(Parsed::Partial) {
-            self.progress = Progress::default();
-        }
+        self.fields.end();
         outcome
     }
 
     /// Forgets a head that will not be completed.
     pub fn clear(&mut self) {
-        self.progress = Progress::default();
         self.fields.clear();
     }
 
@@ -103,58 +92,37 @@ impl ResponseHead {
         Response { head: self, bytes }
     }
 
-    fn parse_window(
-        &mut self,
-        window: &[u8],
-        limits: &Limits,
-        asked: Asked,
-    ) -> Result<Option<usize>, BadResponse> {
-        if matches!(window.first(), Some(b'\r' | b'\n')) {
-            return Err(BadResponse { reason: "empty line before the status line" });
-        }
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-        let mut tokens = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-            &mut tokens,
-            window,
-            &mut slots[..limits.fields.min(MAX_FIELDS)],
-        );
-        match parsed.map_err(Fault::from)? {
-            httparse::Status::Partial => {
-                self.progress.restart(window, 0);
-                Ok(None)
+    /// Reads the lines that were not read before; gives the length of a head that is whole.
+    fn read(&mut self, window: &[u8], limits: &Limits) -> Result<Option<usize>, BadResponse> {
+        if !self.fields.has_begun() {
+            if matches!(window.first(), Some(b'\r' | b'\n')) {
+                return Err(BadResponse { reason: "empty line before the status line" });
             }
-            httparse::Status::Complete(len) => {
-                let head = &window[..len];
-                field::index(&mut self.fields, tokens.headers, head, limits)?;
-                let version = if tokens.version == Some(0) { Version::Http10 } else { Version::Http11 };
-                self.conclude(head, tokens.code.unwrap_or_default(), version, limits, asked)?;
-                Ok(Some(len))
+            let start = &window[..window.len().min(limits.line + 2)];
+            match lines::status_line(start)? {
+                None if lines::is_over(start, limits.line) => return Err(Fault::Line.into()),
+                None => return Ok(None),
+                Some(line) => self.line = line,
             }
+            self.fields.begin(self.line.end);
         }
+        Ok(self.fields.read(window, limits)?)
     }
 
-    fn conclude(
-        &mut self,
-        head: &[u8],
-        status: u16,
-        version: Version,
-        limits: &Limits,
-        asked: Asked,
-    ) -> Result<(), BadResponse> {
-        let reason = reason_phrase(head, limits)?;
+    fn conclude(&mut self, head: &[u8], asked: Asked) -> Result<(), BadResponse> {
+        let StatusLine { version, status, reason, .. } = self.line;
         if status < 100 {
             return Err(BadResponse { reason: "status is below 100" });
         }
-        let connection = field::connection(&mut self.fields, head)?;
+        let connection = self.fields.connection(head)?;
         let switching = status == 101;
-        if switching && !(asked.websocket && names(&self.fields, head, Name::Upgrade, b"websocket")) {
+        if switching && !(asked.websocket && self.fields.names(head, Name::Upgrade, b"websocket")) {
             return Err(BadResponse { reason: "101 to a protocol that was not asked for" });
         }
         let (body, content_length) = framing(&self.fields, head, status, version, asked)?;
         self.facts = Facts {
             status,
-            reason: Span::within(head, reason),
+            reason,
             version,
             body,
             content_length,
@@ -220,7 +188,7 @@ impl<'b> Response<'b> {
     /// All fields in order, as name and value.
     pub fn fields(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'b> {
         let bytes = self.bytes;
-        self.head.fields.iter().map(move |field| (field.name.of(bytes), field.value.of(bytes)))
+        self.head.fields.list().iter().map(move |field| (field.name.of(bytes), field.value.of(bytes)))
     }
 
     /// The value of the first field of this name, in any case.
@@ -230,7 +198,7 @@ impl<'b> Response<'b> {
     }
 
     pub(crate) fn index(&self) -> &'b [Field] {
-        &self.head.fields
+        self.head.fields.list()
     }
 
     pub(crate) fn bytes(&self) -> &'b [u8] {
@@ -238,30 +206,18 @@ impl<'b> Response<'b> {
     }
 }
 
-/// The bytes behind `HTTP/1.x nnn`; the tokenizer has seen that they are text.
-fn reason_phrase<'b>(head: &'b [u8], limits: &Limits) -> Result<&'b [u8], BadResponse> {
-    let end = head.iter().position(|byte| *byte == b'\n').unwrap_or_default();
-    let line =
-        head[..end].strip_suffix(b"\r").ok_or(BadResponse { reason: "status line ends in LF without CR" })?;
-    if line.len() > limits.line {
-        return Err(Fault::Line.into());
-    }
-    let rest = line.get(12..).unwrap_or_default();
-    Ok(rest.strip_prefix(b" ").unwrap_or(rest))
-}
-
 fn framing(
-    fields: &[Field],
+    fields: &Fields,
     head: &[u8],
     status: u16,
     version: Version,
     asked: Asked,
 ) -> Result<(ResponseBody, Option<u64>), BadResponse> {
     let bad = |reason| Err(BadResponse { reason });
-    let Ok(length) = field::only(fields, head, Name::ContentLength) else {
+    let Ok(length) = fields.only_value(head, Name::ContentLength) else {
         return bad("more than one Content-Length");
     };
-    let Ok(coding) = field::only(fields, head, Name::TransferEncoding) else {
+    let Ok(coding) = fields.only_value(head, Name::TransferEncoding) else {
         return bad("more than one Transfer-Encoding");
     };
     let length = match length.map(field::content_length) {

@@ -2,7 +2,7 @@
 
 use proxy_core::path;
 
-use super::field::{self, Connection, Field, Name};
+use super::field::{self, Connection, Fields, Name};
 use super::request::{Body, Method};
 use super::target::Target;
 use super::{Fault, Limits, Reject, Version, authority};
@@ -53,10 +53,12 @@ pub(crate) fn check_method(kind: Method, method: &[u8], body: Body, limits: &Lim
     }
 }
 
-pub(crate) fn body(fields: &[Field], head: &[u8], version: Version) -> Result<Body, Reject> {
-    let length = field::only(fields, head, Name::ContentLength)
+pub(crate) fn body(fields: &Fields, head: &[u8], version: Version) -> Result<Body, Reject> {
+    let length = fields
+        .only_value(head, Name::ContentLength)
         .map_err(|()| Reject::bad("more than one Content-Length"))?;
-    let coding = field::only(fields, head, Name::TransferEncoding)
+    let coding = fields
+        .only_value(head, Name::TransferEncoding)
         .map_err(|()| Reject::bad("more than one Transfer-Encoding"))?;
     match (length, coding) {
         (Some(_), Some(_)) => Err(Reject::bad("both Content-Length and Transfer-Encoding")),
@@ -91,14 +93,14 @@ fn transfer_coding(value: &[u8]) -> Result<Body, Reject> {
 
 /// The authority that the request is for, and how many bytes of it are the host.
 pub(crate) fn host<'b>(
-    fields: &[Field],
+    fields: &Fields,
     head: &'b [u8],
     target: &Target<'b>,
     version: Version,
 ) -> Result<Option<(&'b [u8], usize)>, Reject> {
-    let host = field::only(fields, head, Name::Host).map_err(|()| Reject::bad("more than one Host"))?;
+    let host = fields.only(Name::Host).map_err(|()| Reject::bad("more than one Host"))?;
     let authority = match (host, version) {
-        (Some(host), _) => host,
+        (Some(host), _) => host.value.of(head),
         (None, Version::Http11) => return Err(Reject::bad("no Host")),
         (None, Version::Http10) => match target.authority {
             Some(authority) => authority,
@@ -106,7 +108,7 @@ pub(crate) fn host<'b>(
         },
     };
     let name = authority::check(authority).map_err(Reject::bad)?;
-    if fields.iter().any(|field| field.kind == Name::Host && field.value.start - field.name.end > 2) {
+    if host.is_some_and(|field| field.value.start - field.name.end > 2) {
         return Err(Reject::bad("more than one blank before the value of Host"));
     }
     match target.authority {
@@ -121,8 +123,8 @@ pub(crate) fn keep_alive(connection: Connection, version: Version) -> bool {
     !connection.close && (version == Version::Http11 || connection.keep_alive)
 }
 
-pub(crate) fn expects_continue(fields: &[Field], head: &[u8]) -> Result<bool, Reject> {
-    match field::only(fields, head, Name::Expect) {
+pub(crate) fn expects_continue(fields: &Fields, head: &[u8]) -> Result<bool, Reject> {
+    match fields.only_value(head, Name::Expect) {
         Ok(None) => Ok(false),
         Ok(Some(value)) if value.eq_ignore_ascii_case(b"100-continue") => Ok(true),
         _ => Err(Reject { status: 417, reason: "Expect is not one 100-continue" }),
@@ -130,23 +132,14 @@ pub(crate) fn expects_continue(fields: &[Field], head: &[u8]) -> Result<bool, Re
 }
 
 /// RFC 9110 section 7.6.2; of the two methods it is for, TRACE does not come this far.
-pub(crate) fn max_forwards(fields: &[Field], head: &[u8], method: Method) -> Result<Option<u32>, Reject> {
+pub(crate) fn max_forwards(fields: &Fields, head: &[u8], method: Method) -> Result<Option<u32>, Reject> {
     const BAD: Reject = Reject::bad("Max-Forwards is not one number");
     if method != Method::Options {
         return Ok(None);
     }
-    let Some(value) = field::only(fields, head, Name::MaxForwards).map_err(|()| BAD)? else {
+    let Some(value) = fields.only_value(head, Name::MaxForwards).map_err(|()| BAD)? else {
         return Ok(None);
     };
     let hops = field::content_length(value).ok_or(BAD)?;
     Ok(Some(u32::try_from(hops).unwrap_or(u32::MAX)))
-}
-
-/// Whether a list field of this kind has the element, in any case.
-pub(crate) fn names(fields: &[Field], head: &[u8], kind: Name, element: &[u8]) -> bool {
-    fields
-        .iter()
-        .filter(|field| field.kind == kind)
-        .flat_map(|field| field::list(field.value.of(head)))
-        .any(|found| found.eq_ignore_ascii_case(element))
 }

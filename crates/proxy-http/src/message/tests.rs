@@ -4,6 +4,7 @@ mod chunked;
 mod desync;
 mod request;
 mod response;
+mod tokens;
 mod write;
 
 use super::{Body, EndpointConnection, Forwarded, Request, RequestRewrite, Via};

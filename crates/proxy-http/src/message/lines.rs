@@ -1,0 +1,273 @@
+//! The tokenizer: cuts a head into the parts of its first line and its field lines, each byte looked at once.
+//!
+//! It knows the grammar (RFC 9112 sections 3, 4 and 5) and no leniency: a line ends in CRLF, one blank stands between
+//! parts, no field line is folded. A line that is not whole yet is no fault as long as it can still become right, so
+//! that how the bytes arrive makes no difference.
+
+use super::field::Span;
+use super::{Fault, Version};
+
+/// The parts of a request line.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RequestLine {
+    pub(super) method: Span,
+    pub(super) target: Span,
+    pub(super) version: Version,
+    /// Where the next line begins.
+    pub(super) end: usize,
+}
+
+/// The parts of a status line.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StatusLine {
+    pub(super) version: Version,
+    pub(super) status: u16,
+    /// May be empty.
+    pub(super) reason: Span,
+    /// Where the next line begins.
+    pub(super) end: usize,
+}
+
+/// A field line, or what stands in its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FieldLine {
+    /// Its end is not there yet.
+    Partial,
+    /// The empty line; the head ends before this offset.
+    End(usize),
+    Field {
+        name: Span,
+        /// Without the blanks around it.
+        value: Span,
+        /// The name is letters, digits and hyphens.
+        plain: bool,
+        /// Where the next line begins.
+        end: usize,
+    },
+}
+
+const BARE_LF: Fault = Fault::Grammar("line ends in LF without CR");
+const NO_CRLF: Fault = Fault::Grammar("line does not end in CRLF");
+
+/// Cuts the request line that begins at `start`; none if its end is not there yet.
+pub(super) fn request_line(head: &[u8], start: usize) -> Result<Option<RequestLine>, Fault> {
+    const BAD: Fault = Fault::Grammar("request line is not a method, a target and a version");
+    let Some(method) = part(head, start, |byte| CLASS[byte as usize] != 0, BAD)? else { return Ok(None) };
+    let Some(target) = part(head, method.end as usize + 1, is_visible, BAD)? else { return Ok(None) };
+    let at = target.end as usize + 1;
+    let Some(version) = version(&head[at..])? else { return Ok(None) };
+    let Some(end) = line_end(head, at + VERSION, NO_CRLF)? else { return Ok(None) };
+    Ok(Some(RequestLine { method, target, version, end }))
+}
+
+/// Cuts the status line at the front; none if its end is not there yet.
+pub(super) fn status_line(head: &[u8]) -> Result<Option<StatusLine>, Fault> {
+    const BAD: Fault = Fault::Grammar("status line is not a version, three digits and a reason");
+    const DIGITS: usize = VERSION + 1;
+    let Some(version) = version(head)? else { return Ok(None) };
+    let Some(rest) = head.get(DIGITS..) else { return Ok(None) };
+    if head[VERSION] != b' ' {
+        return Err(BAD_VERSION);
+    }
+    if rest.iter().take(3).any(|byte| !byte.is_ascii_digit()) {
+        return Err(BAD);
+    }
+    let &[a, b, c, ref rest @ ..] = rest else { return Ok(None) };
+    let status = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
+    let reason = match rest.first() {
+        None => return Ok(None),
+        Some(b' ') => DIGITS + 4,
+        Some(b'\r' | b'\n') => DIGITS + 3,
+        Some(_) => return Err(BAD),
+    };
+    let to = reason + text_run(&head[reason..]);
+    let Some(end) = line_end(head, to, BAD)? else { return Ok(None) };
+    Ok(Some(StatusLine { version, status, reason: Span::new(reason, to), end }))
+}
+
+/// Cuts the field line that begins at `start`.
+#[inline]
+pub(super) fn field_line(head: &[u8], start: usize) -> Result<FieldLine, Fault> {
+    let (colon, plain) = name_run(head, start);
+    match head.get(colon) {
+        None => return Ok(FieldLine::Partial),
+        Some(b':') if colon > start => {}
+        Some(b'\r' | b'\n') if colon == start => {
+            return Ok(line_end(head, start, NO_CRLF)?.map_or(FieldLine::Partial, FieldLine::End));
+        }
+        Some(_) => return Err(Fault::Grammar("field name holds a byte that a name may not")),
+    }
+    let mut value = colon + 1;
+    while matches!(head.get(value), Some(b' ' | b'\t')) {
+        value += 1;
+    }
+    let to = value + text_run(&head[value..]);
+    let control = Fault::Grammar("field value holds a control character");
+    let Some(end) = line_end(head, to, control)? else { return Ok(FieldLine::Partial) };
+    if head[value] == 0xff {
+        return Err(Fault::Grammar("field value begins with 0xff"));
+    }
+    let blanks = head[value..to].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let (name, value) = (Span::new(start, colon), Span::new(value, to - blanks));
+    Ok(FieldLine::Field { name, value, plain, end })
+}
+
+/// Whether a line that is not whole yet is over `limit` bytes already, without its CRLF.
+pub(super) fn is_over(line: &[u8], limit: usize) -> bool {
+    line.strip_suffix(b"\r").unwrap_or(line).len() > limit
+}
+
+/// Where the name that begins at `start` ends, and whether it is letters, digits and hyphens.
+#[inline]
+fn name_run(head: &[u8], start: usize) -> (usize, bool) {
+    let mut classes = 0;
+    let mut at = start;
+    while let Some(&byte) = head.get(at) {
+        let class = CLASS[byte as usize];
+        if class == 0 {
+            break;
+        }
+        classes |= class;
+        at += 1;
+    }
+    (at, classes & ODD == 0)
+}
+
+/// A part of the first line that a single blank ends; none if that is not there yet.
+fn part(head: &[u8], start: usize, is_of: fn(u8) -> bool, bad: Fault) -> Result<Option<Span>, Fault> {
+    let rest = head.get(start..).unwrap_or_default();
+    let end = start + rest.iter().position(|byte| !is_of(*byte)).unwrap_or(rest.len());
+    match head.get(end) {
+        None => Ok(None),
+        Some(b' ') if end > start => Ok(Some(Span::new(start, end))),
+        Some(_) => Err(bad),
+    }
+}
+
+/// Bytes of a version.
+const VERSION: usize = 8;
+const BAD_VERSION: Fault = Fault::Grammar("version is neither HTTP/1.0 nor HTTP/1.1");
+
+fn version(text: &[u8]) -> Result<Option<Version>, Fault> {
+    match text.first_chunk::<VERSION>() {
+        Some(b"HTTP/1.1") => Ok(Some(Version::Http11)),
+        Some(b"HTTP/1.0") => Ok(Some(Version::Http10)),
+        None if b"HTTP/1.".starts_with(text) => Ok(None),
+        _ => Err(BAD_VERSION),
+    }
+}
+
+/// What follows the CRLF that must stand at `at`; none if it is not there yet.
+#[inline]
+fn line_end(head: &[u8], at: usize, bad: Fault) -> Result<Option<usize>, Fault> {
+    match head.get(at..).unwrap_or_default() {
+        [b'\r', b'\n', ..] => Ok(Some(at + 2)),
+        [] | [b'\r'] => Ok(None),
+        [b'\n', ..] => Err(BARE_LF),
+        _ => Err(bad),
+    }
+}
+
+const PLAIN: u8 = 1;
+const ODD: u8 = 2;
+
+/// Bytes of tokens (RFC 9110 section 5.6.2); 0 for all others.
+const CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            table[byte as usize] = PLAIN;
+        } else if super::field::is_token_byte(byte) {
+            table[byte as usize] = ODD;
+        }
+        byte += 1;
+    }
+    table
+};
+
+const fn is_visible(byte: u8) -> bool {
+    !matches!(byte, 0..=0x20 | 0x7f)
+}
+
+const fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)
+}
+
+/// How many bytes at the front are blanks, visible characters or obsolete text. Eight at a time, as values are what a
+/// head is mostly made of.
+#[inline]
+fn text_run(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(eight) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let controls = controls(u64::from_le_bytes(*eight));
+        if controls == 0 {
+            at += 8;
+            continue;
+        }
+        at += (controls.trailing_zeros() / 8) as usize;
+        if text[at] != b'\t' {
+            return at;
+        }
+        at += 1;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !is_text(*byte)).unwrap_or(rest.len())
+}
+
+/// The high bit of each byte that is below 0x20 or is 0x7f. Bytes above such a one may be marked by mistake; the lowest
+/// mark is right ("Bit Twiddling Hacks", "Determine if a word has a byte less than n").
+#[inline]
+const fn controls(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES * 0x80;
+    let delete = word ^ (ONES * 0x7f);
+    let below = word.wrapping_sub(ONES * 0x20) & !word;
+    let deletes = delete.wrapping_sub(ONES) & !delete;
+    (below | deletes) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_text_ends_where_it_does_byte_by_byte() {
+        for byte in 0..=255_u8 {
+            for place in 0..20 {
+                let mut text = vec![b'a'; 24];
+                text[place] = byte;
+                text[place / 2] = 0xe4;
+                text[place] = byte;
+                let expected = text.iter().position(|byte| !is_text(*byte)).unwrap_or(text.len());
+                assert_eq!(text_run(&text), expected, "{byte:#x} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_first_line_that_can_still_become_right_is_no_fault() {
+        let line = b"GET /x HTTP/1.1\r\n";
+        for len in 0..line.len() {
+            assert!(matches!(request_line(&line[..len], 0), Ok(None)), "{len}");
+        }
+        let line = b"HTTP/1.0 404 Not Found\r\n";
+        for len in 0..line.len() {
+            assert!(matches!(status_line(&line[..len]), Ok(None)), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_fault_shows_with_its_byte() {
+        for bad in ["GE(", "GET  ", "GET /\r", "GET / HTTP/2", "GET / HTTP/1.1 ", "GET / HTTP/1.1\n", " "] {
+            assert!(request_line(bad.as_bytes(), 0).is_err(), "{bad}");
+            assert!(matches!(request_line(&bad.as_bytes()[..bad.len() - 1], 0), Ok(None)), "{bad}");
+        }
+        for bad in
+            ["HTTP/2", "HTTP/1.1\t", "HTTP/1.1 2x", "HTTP/1.1 200x", "HTTP/1.1 200 \x7f", "HTTP/1.1 200\n"]
+        {
+            assert!(status_line(bad.as_bytes()).is_err(), "{bad}");
+            assert!(matches!(status_line(&bad.as_bytes()[..bad.len() - 1]), Ok(None)), "{bad}");
+        }
+    }
+}
