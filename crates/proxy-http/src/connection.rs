@@ -150,7 +150,13 @@ impl Connection {
                 Head::Refused(reject) => self.refuse(kit, reject).await,
             };
             match after {
-                After::Keep => kit.settle(&mut self.local.spares.borrow_mut()),
+                After::Keep => {
+                    kit.settle(&mut self.local.spares.borrow_mut());
+                    // The next request is seldom there yet, and waiting asks the reactor as reading would.
+                    if kit.up.window.raw().is_empty() && !self.client.closed {
+                        return true;
+                    }
+                }
                 After::Close => {
                     self.linger(kit).await;
                     return false;

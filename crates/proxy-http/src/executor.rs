@@ -81,7 +81,7 @@ pub fn run(seat: Seat) -> io::Result<Drained> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
-        .on_thread_unpark(move || ticking.tick())
+        .on_thread_unpark(move || ticking.wake())
         .build_local(LocalOptions::default())?;
     let drained = runtime.block_on(serve(seat, clock));
     runtime.shutdown_background();

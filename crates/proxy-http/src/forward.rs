@@ -274,6 +274,7 @@ impl Sides<'_> {
             up: self.up,
             timeout: job.routed.settings.connect_timeout,
             request: job.id,
+            repeatable: job.request.method().is_idempotent(),
         }
     }
 }

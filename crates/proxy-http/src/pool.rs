@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use proxy_core::cluster::Endpoint;
 
+use crate::clock::Clock;
 use crate::executor::Pinned;
 use crate::stream::Stream;
 
@@ -21,8 +22,11 @@ pub(crate) struct Pool {
 
 struct Slot {
     endpoint: u64,
-    /// The one used last is last.
-    idle: Vec<Idle>,
+    /// Those of which the reactor would have heard; the one used last is last.
+    rested: Vec<Idle>,
+    /// Those put here in the turn `turn`.
+    fresh: Vec<Idle>,
+    turn: u64,
 }
 
 struct Idle {
@@ -36,23 +40,33 @@ impl Pool {
         Self { pinned, slots }
     }
 
-    /// Takes the connection that was used last, if one is still good. The system is asked, and not only what the
-    /// reactor has heard of so far: a byte that came meanwhile would be taken for the next request's answer.
-    pub(crate) fn take(&mut self, endpoint: &Endpoint, now: u64) -> Option<Stream> {
+    /// Takes a connection that is still good, if there is one: the last used of those that have been idle since before
+    /// the reactor last listened. One that became idle after that is taken only if the system itself says that nothing
+    /// came since: an unasked-for answer right behind the last one would be taken for the next request's. With
+    /// `exact` the system is asked in any case, as for a request that cannot be sent twice.
+    pub(crate) fn take(&mut self, endpoint: &Endpoint, now: &Clock, exact: bool) -> Option<Stream> {
         let slot = self.slot(endpoint)?;
-        while let Some(idle) = slot.idle.pop() {
-            if idle.stream.is_quiet_now() && now.saturating_sub(idle.since) < LONGEST {
+        slot.turn_to(now.turn());
+        loop {
+            let (idle, rested) = match slot.rested.pop() {
+                Some(idle) => (idle, true),
+                None => (slot.fresh.pop()?, false),
+            };
+            let is_quiet = if rested && !exact { idle.stream.is_quiet() } else { idle.stream.is_quiet_now() };
+            if is_quiet && now.now().saturating_sub(idle.since) < LONGEST {
                 return Some(idle.stream);
             }
             endpoint.connection_closed();
         }
-        None
     }
 
     /// Keeps a connection, or closes it if there are enough.
-    pub(crate) fn put(&mut self, endpoint: &Endpoint, stream: Stream, now: u64) {
+    pub(crate) fn put(&mut self, endpoint: &Endpoint, stream: Stream, now: &Clock) {
         match self.slot(endpoint) {
-            Some(slot) if slot.idle.len() < MOST => slot.idle.push(Idle { stream, since: now }),
+            Some(slot) if slot.len() < MOST => {
+                slot.turn_to(now.turn());
+                slot.fresh.push(Idle { stream, since: now.now() });
+            }
             _ => endpoint.connection_closed(),
         }
     }
@@ -72,15 +86,16 @@ impl Pool {
         let mut slots = empty_slots(&pinned);
         for (old, new) in endpoints(&self.pinned).zip(&mut self.slots) {
             let kept = slots.iter_mut().zip(endpoints(&pinned)).find(|(slot, _)| slot.endpoint == old.id);
-            let idle = std::mem::take(&mut new.idle);
-            for _ in &idle {
+            for _ in 0..new.len() {
                 old.connection_closed();
             }
             if let Some((slot, endpoint)) = kept {
-                for _ in &idle {
+                for _ in 0..new.len() {
                     endpoint.connection_opened();
                 }
-                slot.idle = idle;
+                slot.rested = std::mem::take(&mut new.rested);
+                slot.fresh = std::mem::take(&mut new.fresh);
+                slot.turn = new.turn;
             }
         }
         self.slots = slots;
@@ -98,11 +113,26 @@ impl Pool {
 
     fn close(&mut self, unwanted: impl Fn(&Idle) -> bool) {
         for (slot, endpoint) in self.slots.iter_mut().zip(endpoints(&self.pinned)) {
-            let before = slot.idle.len();
-            slot.idle.retain(|idle| !unwanted(idle));
-            for _ in slot.idle.len()..before {
+            let before = slot.len();
+            slot.rested.retain(|idle| !unwanted(idle));
+            slot.fresh.retain(|idle| !unwanted(idle));
+            for _ in slot.len()..before {
                 endpoint.connection_closed();
             }
+        }
+    }
+}
+
+impl Slot {
+    fn len(&self) -> usize {
+        self.rested.len() + self.fresh.len()
+    }
+
+    /// In a new turn, those of the turns before have rested.
+    fn turn_to(&mut self, turn: u64) {
+        if self.turn != turn {
+            self.turn = turn;
+            self.rested.append(&mut self.fresh);
         }
     }
 }
@@ -118,5 +148,7 @@ fn endpoints(pinned: &Pinned) -> impl Iterator<Item = &Endpoint> {
 }
 
 fn empty_slots(pinned: &Pinned) -> Vec<Slot> {
-    endpoints(pinned).map(|endpoint| Slot { endpoint: endpoint.id, idle: Vec::new() }).collect()
+    let slot =
+        |endpoint: &Endpoint| Slot { endpoint: endpoint.id, rested: Vec::new(), fresh: Vec::new(), turn: 0 };
+    endpoints(pinned).map(slot).collect()
 }

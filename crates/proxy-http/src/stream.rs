@@ -59,8 +59,19 @@ impl Stream {
         self.poll_read(cx, space)
     }
 
+    /// Writes some of `bytes`, which are not empty.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let State::Fresh(socket) = &mut self.state {
+            match retry(|| socket.write(bytes)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+        Pin::new(self.registered()?).poll_write(cx, bytes)
+    }
+
     /// Writes some of `parts`, which are not all empty, in one call.
-    pub(crate) fn poll_write(
+    pub(crate) fn poll_write_parts(
         &mut self,
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
@@ -71,12 +82,7 @@ impl Stream {
                 done => return Poll::Ready(done),
             }
         }
-        let socket = Pin::new(self.registered()?);
-        match parts {
-            // Notices a full socket buffer without another call, which the vectored one does not.
-            [part] => socket.poll_write(cx, part),
-            parts => socket.poll_write_vectored(cx, parts),
-        }
+        Pin::new(self.registered()?).poll_write_vectored(cx, parts)
     }
 
     /// Ready when reading would not block.
@@ -123,16 +129,23 @@ impl Stream {
         }
     }
 
+    #[inline]
     fn registered(&mut self) -> io::Result<&mut TcpStream> {
-        if !matches!(self.state, State::Registered(_))
-            && let State::Fresh(socket) = std::mem::replace(&mut self.state, State::Lost)
-        {
-            self.state = State::Registered(TcpStream::from_std(socket)?);
+        if !matches!(self.state, State::Registered(_)) {
+            self.register()?;
         }
         match &mut self.state {
             State::Registered(socket) => Ok(socket),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+
+    #[cold]
+    fn register(&mut self) -> io::Result<()> {
+        if let State::Fresh(socket) = std::mem::replace(&mut self.state, State::Lost) {
+            self.state = State::Registered(TcpStream::from_std(socket)?);
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Timer {
     sleep: Pin<Box<Sleep>>,
     /// When `sleep` fires.
     armed: u64,
+    /// The task will be woken when it does: a connection stays in one task.
+    watched: bool,
     deadline: u64,
 }
 
@@ -22,7 +24,7 @@ impl Timer {
     /// A timer without a deadline yet; `first` is when one is likely to be.
     pub(crate) fn new(clock: Arc<Clock>, first: u64) -> Self {
         let sleep = Box::pin(tokio::time::sleep_until(clock.instant(first)));
-        Self { clock, sleep, armed: first, deadline: u64::MAX }
+        Self { clock, sleep, armed: first, watched: false, deadline: u64::MAX }
     }
 
     /// From now on, `deadline` counts and no earlier one does.
@@ -35,12 +37,16 @@ impl Timer {
 
     /// Ready once the deadline has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.watched && !self.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
         while self.sleep.as_mut().poll(cx).is_ready() {
             if self.deadline <= self.clock.exact() {
                 return Poll::Ready(());
             }
             self.arm();
         }
+        self.watched = true;
         Poll::Pending
     }
 
@@ -50,5 +56,6 @@ impl Timer {
         self.armed = self.deadline.min(self.clock.now() + FARTHEST);
         let at = self.clock.instant(self.armed);
         self.sleep.as_mut().reset(at);
+        self.watched = false;
     }
 }

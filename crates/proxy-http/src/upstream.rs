@@ -42,7 +42,7 @@ impl<'g> EndpointConnection<'g> {
     /// Puts the connection where the next request finds it; right only if it is clean.
     pub(crate) fn keep(mut self, local: &Local) {
         if let Some(stream) = self.stream.take() {
-            local.pool.borrow_mut().put(self.endpoint, stream, local.clock.now());
+            local.pool.borrow_mut().put(self.endpoint, stream, &local.clock);
         }
     }
 }

@@ -104,10 +104,17 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Result<Poll<Ending<'g>>, Ending<'g>> {
-        self.poll_upload(cx)?;
+        let uploaded = self.upload != Upload::Running;
+        if !uploaded {
+            self.poll_upload(cx)?;
+        }
         let download = self.poll_download(cx)?;
         if download.is_ready() {
             return Ok(download);
+        }
+        // A client that only waits is looked at only where its answer is not there.
+        if uploaded {
+            self.poll_upload(cx)?;
         }
         self.poll_silence(cx)?;
         Ok(Poll::Pending)

@@ -32,15 +32,18 @@ fn bracketed(authority: &[u8]) -> Result<usize, &'static str> {
 }
 
 fn named(authority: &[u8]) -> Result<usize, &'static str> {
-    let end = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
-    let host = &authority[..end];
-    if host.split(|byte| *byte == b'.').any(<[u8]>::is_empty) {
-        return Err("Host is empty or has an empty label");
+    const EMPTY: Result<usize, &str> = Err("Host is empty or has an empty label");
+    let mut label = 0;
+    for (at, byte) in authority.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => label += 1,
+            b'.' if label > 0 => label = 0,
+            b':' if label > 0 => return Ok(at),
+            b'.' | b':' => return EMPTY,
+            _ => return Err("Host holds a byte that a host name may not"),
+        }
     }
-    if !host.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
-        return Err("Host holds a byte that a host name may not");
-    }
-    Ok(end)
+    if label > 0 { Ok(authority.len()) } else { EMPTY }
 }
 
 fn is_port(digits: &[u8]) -> bool {

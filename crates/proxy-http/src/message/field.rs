@@ -302,7 +302,13 @@ impl Fields {
             if self.list[at].kind != Name::Connection {
                 continue;
             }
-            for option in list(self.list[at].value.of(head)) {
+            let value = self.list[at].value.of(head);
+            // What nearly all say, without taking it apart.
+            if value.eq_ignore_ascii_case(b"keep-alive") {
+                facts.keep_alive = true;
+                continue;
+            }
+            for option in list(value) {
                 options += 1;
                 if options > MAX_OPTIONS || !is_token(option) {
                     return Err(Fault::Grammar("Connection is not a short list of tokens"));

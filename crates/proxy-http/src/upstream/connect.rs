@@ -32,6 +32,8 @@ pub(crate) struct Dial<'a> {
     pub(crate) timeout: Duration,
     /// The request's number.
     pub(crate) request: u64,
+    /// It may be sent once more if a connection turns out to be dead.
+    pub(crate) repeatable: bool,
 }
 
 /// Why there is no connection.
@@ -47,9 +49,9 @@ enum Interrupted {
 }
 
 impl Dial<'_> {
-    /// The endpoint's idle connection that was used last.
+    /// An idle connection to the endpoint.
     pub(super) fn idle_connection(&self, endpoint: &Endpoint) -> Option<Stream> {
-        self.local.pool.borrow_mut().take(endpoint, self.local.clock.now())
+        self.local.pool.borrow_mut().take(endpoint, &self.local.clock, !self.repeatable)
     }
 
     /// Resolves and connects: all addresses in their order, each with an equal share of the time that is left.
