@@ -96,7 +96,7 @@ pub(crate) async fn serve(
     let here =
         if listener.ip().is_unspecified() { stream.local_addr().unwrap_or(listener) } else { listener };
     let mut connection = Connection {
-        timer: Timer::new(local.clock.clone(), local.clock.now() + IDLE),
+        timer: Timer::new(local.clock.clone()),
         client: Client { stream, closed: false },
         presence,
         pinned: local.pinned(),

@@ -39,6 +39,11 @@ impl Stream {
         Self { state: State::Registered(socket) }
     }
 
+    /// Whether the reactor does not know it yet.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Fresh(_))
+    }
+
     /// Reads into `space`, which is not empty. `Ok(0)` is the end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         if let State::Fresh(socket) = &mut self.state {

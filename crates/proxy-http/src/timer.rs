@@ -9,22 +9,34 @@ use tokio::time::Sleep;
 
 use crate::clock::Clock;
 
+/// How long a connection is young, in nanoseconds: most that bring one request are over by then.
+const YOUTH: u64 = 10_000_000;
+
 #[derive(Debug)]
 pub(crate) struct Timer {
     clock: Arc<Clock>,
     sleep: Pin<Box<Sleep>>,
     /// When `sleep` fires.
     armed: u64,
+    /// It was not armed anew yet.
+    young: bool,
     /// The task will be woken when it does: a connection stays in one task.
     watched: bool,
     deadline: u64,
 }
 
 impl Timer {
-    /// A timer without a deadline yet; `first` is when one is likely to be.
-    pub(crate) fn new(clock: Arc<Clock>, first: u64) -> Self {
+    /// A timer without a deadline yet. It fires once when youth is over, whatever the deadline is by then.
+    pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        let first = clock.now() + YOUTH;
         let sleep = Box::pin(tokio::time::sleep_until(clock.instant(first)));
-        Self { clock, sleep, armed: first, watched: false, deadline: u64::MAX }
+        Self { clock, sleep, armed: first, young: true, watched: false, deadline: u64::MAX }
+    }
+
+    /// Whether the connection is so young that it may well be over before anything else is to be done for it. The task
+    /// is woken when that has passed.
+    pub(crate) fn is_young(&self) -> bool {
+        self.young && !self.sleep.is_elapsed()
     }
 
     /// From now on, `deadline` counts and no earlier one does.
@@ -56,6 +68,6 @@ impl Timer {
         self.armed = self.deadline.min(self.clock.now() + FARTHEST);
         let at = self.clock.instant(self.armed);
         self.sleep.as_mut().reset(at);
-        self.watched = false;
+        (self.young, self.watched) = (false, false);
     }
 }

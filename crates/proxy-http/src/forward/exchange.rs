@@ -166,6 +166,10 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
     /// Watches a client that has nothing more to send.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<(), Ending<'g>> {
         let sides = &mut *self.sides;
+        // Registering it with the reactor costs more than to serve on in vain for a moment, should it be gone.
+        if sides.client.stream.is_fresh() && sides.timer.is_young() {
+            return Ok(());
+        }
         match sides.client.poll_gone(cx, sides.up, self.job.local) {
             Poll::Ready(()) => Err(Ending::ClientGone),
             Poll::Pending => Ok(()),
