@@ -24,6 +24,7 @@ mod module_tools;
 mod modules;
 mod peers;
 mod policies;
+mod providers;
 mod request_errors;
 mod request_hooks;
 mod signals;
