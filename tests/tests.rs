@@ -16,6 +16,7 @@ mod desync;
 mod edits;
 mod failover;
 mod forwarding;
+mod frozen;
 mod load_balance_hook_2003;
 mod logs;
 mod module_errors;
