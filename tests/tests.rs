@@ -29,4 +29,5 @@ mod providers;
 mod request_errors;
 mod request_hooks;
 mod signals;
+mod template;
 mod trylists;
