@@ -43,11 +43,25 @@ pub(crate) unsafe extern "C" fn call_provided(
     })
 }
 
-/// Puts in front of a provider's words whose they are, since its caller is who passes them on.
+/// Puts in front of a provider's words whose they are, since its caller is who passes them on, or does without. A
+/// fault is logged at once: no caller is to hide that another module is broken.
 #[cold]
 fn blame(call: &Call<'_>, slot: &ProviderSlot, found: &FoundProvider, status: Status) {
     let (ident, group, name) = (&found.ident, slot.group(), slot.name());
-    let text = format!("{ident} answered {status:?} as {group} '{name}': {}", call.err);
+    let mut text = format!("{ident} answered {status:?} as {group} '{name}'");
+    if status == Status::ERROR || status == Status::LIMIT {
+        text = format!("{text}: {}", call.err);
+    } else {
+        let provider = format!("{group} '{name}'");
+        tracing::error!(
+            provider,
+            module = &**ident,
+            trace_id = call.trace_id,
+            fault = true,
+            "{text}: {}",
+            call.err
+        );
+    }
     call.err.set(call.err.code(), text.as_bytes(), 0);
 }
 
@@ -116,6 +130,8 @@ mod tests {
     fn a_failure_is_blamed_on_its_module_and_a_stranger_is_not_called() {
         let torn = "x_module answered ERROR as com.example.x 'a': the atlas is torn";
         assert_eq!(called(&slot(answer, 7, Status::ERROR)), (Status::ERROR, torn.to_owned()));
+        let fault = "x_module answered PANICKED as com.example.x 'a'";
+        assert_eq!(called(&slot(answer, 7, Status::PANICKED)), (Status::PANICKED, fault.to_owned()));
         assert_eq!(called(&slot(answer, 7, Status::DECLINED)).0, Status::DECLINED);
         assert_eq!(called(&slot(answer, 8, Status::OK)).0, Status::ABI);
     }

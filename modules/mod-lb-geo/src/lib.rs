@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use geo_hook::{Country, Locate, LocateIn, LocateOut};
+use geo_hook::{Locate, LocateIn, LocateOut};
 use proxy_module::prelude::*;
 
 #[derive(Directives)]
@@ -11,36 +11,11 @@ struct Config {
     /// GeoPrefer CC http://HOST:PORT: clients from that country are sent to that endpoint first.
     #[directive(name = "GeoPrefer", keyed)]
     prefer: BTreeMap<String, Vec<String>>,
-    /// GeoSource NAME: asks that provider of com.example.geo.country alone; nobody if it is not loaded.
-    #[directive(name = "GeoSource", take1)]
-    source: Option<String>,
 }
 
 struct Geo {
     prefer: BTreeMap<String, Vec<String>>,
-    source: Source,
-}
-
-/// Who says where a client is.
-enum Source {
-    /// Whoever implements the hook.
-    Anybody(Runner<Locate>),
-    /// One provider.
-    Named(Provider<Country>),
-}
-
-impl Source {
-    fn country(&self, cx: &Cx<'_>, client: &[u8]) -> Result<Option<[u8; 2]>> {
-        let (question, mut found) = (LocateIn::new(client), LocateOut::default());
-        let answer = match self {
-            Self::Anybody(hook) => hook.run(cx, &question, &mut found)?,
-            Self::Named(provider) => match provider.get(cx) {
-                Some(country) => country.call(&question, &mut found)?,
-                None => Answer::Decline,
-            },
-        };
-        Ok((answer == Answer::Ok).then(|| found.country()))
-    }
+    locate: Runner<Locate>,
 }
 
 struct Walk {
@@ -65,18 +40,16 @@ impl Balancer for Geo {
     type Walk = Walk;
 
     fn new(config: Config, init: &mut Init<'_>) -> Result<Self> {
-        let source = match &config.source {
-            Some(name) => Source::Named(init.provider(name)?),
-            None => Source::Anybody(init.runs()?),
-        };
-        Ok(Self { prefer: config.prefer, source })
+        Ok(Self { prefer: config.prefer, locate: init.runs()? })
     }
 
     fn begin(&self, request: &Request<'_>, set: &Endpoints<'_>) -> Result<Begin<Walk>> {
-        let located = match request.cx() {
-            Some(cx) => self.source.country(&cx, request.client())?,
-            None => None,
+        let mut found = LocateOut::default();
+        let answer = match request.cx() {
+            Some(cx) => self.locate.run(&cx, &LocateIn::new(request.client()), &mut found)?,
+            None => Answer::Decline,
         };
+        let located = (answer == Answer::Ok).then(|| found.country());
         let preferred = located.and_then(|country| self.preferred(country, set));
         Ok(Begin::Trylist(Walk { preferred, offered: 0 }))
     }

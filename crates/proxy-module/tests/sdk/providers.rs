@@ -1,5 +1,7 @@
 //! Functions for other modules: what is provided is guarded, what is looked up is there or not.
 
+use std::sync::{Arc, OnceLock};
+
 use proxy_module::abi::{Bytes, Crosses, RequestIn, Status, Unit, crossing, provider_layout_of};
 use proxy_module::prelude::*;
 
@@ -107,6 +109,44 @@ fn a_failure_of_a_provider_is_left_to_the_host_to_tell() {
     let running = Running::begin(&counter_of_words_module, &Node::Null).unwrap();
     let answer = running.call::<AccessChecker>(&RequestIn::new(&request("/")), &mut Unit::default());
     assert_eq!(answer, (Status::ERROR, "said by the host".to_owned()));
+}
+
+/// Keeps what its first instance looked up, for all of them.
+struct Hoarder(Arc<Provider<Measure>>);
+
+static HOARD: OnceLock<Arc<Provider<Measure>>> = OnceLock::new();
+
+impl Module for Hoarder {
+    type Config = ();
+
+    fn new((): (), init: &mut Init<'_>) -> Result<Self> {
+        let own = Arc::new(init.provider("there")?);
+        Ok(Self(Arc::clone(HOARD.get_or_init(|| own))))
+    }
+
+    fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+        hooks.implement::<AccessChecker>()
+    }
+}
+
+impl Implements<AccessChecker> for Hoarder {
+    fn call(&self, cx: &Cx<'_>, _input: &RequestIn<'_>, _out: &mut Unit) -> Result<Answer> {
+        Ok(if self.0.get(cx).is_some() { Answer::Ok } else { Answer::Decline })
+    }
+}
+
+proxy_module::module!(hoarder_module: init Hoarder);
+
+#[test]
+fn what_another_instance_looked_up_is_not_there() {
+    let asked = |running: &Running| {
+        running.call::<AccessChecker>(&RequestIn::new(&request("/")), &mut Unit::default()).0
+    };
+    let first = Running::begin(&hoarder_module, &Node::Null).unwrap();
+    let second = Running::begin(&hoarder_module, &Node::Null).unwrap();
+    assert_eq!(asked(&first), Status::OK);
+    drop(first);
+    assert_eq!(asked(&second), Status::DECLINED);
 }
 
 #[test]
