@@ -8,6 +8,61 @@ use crate::slot::InitNumber;
 use crate::{Answer, Cx, Error, Result};
 
 /// Provides a function of the kind `P`. Counts once it is listed by [`Hooks::provide`](crate::Hooks::provide).
+///
+/// The kind stands in a crate that provider and user share, as a hook does:
+///
+/// ```
+/// use proxy_module::abi::crossing;
+/// use proxy_module::prelude::*;
+///
+/// crossing! {
+///     /// A price.
+///     pub struct Price {
+///         /// In cents.
+///         pub cents: u64,
+///     }
+/// }
+///
+/// /// What of a price is tax.
+/// pub struct Tax;
+///
+/// impl ProviderSpec for Tax {
+///     const GROUP: &'static str = "com.example.tax";
+///     const REVISION: u32 = 1;
+///     const DOC: &'static str = "says what of a price is tax";
+///     type In = Price;
+///     type Out = Price;
+/// }
+///
+/// struct French;
+///
+/// impl Module for French {
+///     type Config = ();
+///
+///     fn new((): (), _init: &mut Init<'_>) -> Result<Self> {
+///         Ok(Self)
+///     }
+///
+///     fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+///         hooks.provide::<Tax>("fr")
+///     }
+/// }
+///
+/// impl Provides<Tax> for French {
+///     fn call(&self, _cx: &Cx<'_>, input: &Price, out: &mut Price) -> Result<Answer> {
+///         out.cents = input.cents / 5;
+///         Ok(Answer::Ok)
+///     }
+/// }
+///
+/// /// In another module, which has `init.provider("fr")?` from its `new`.
+/// fn tax(provider: &Provider<Tax>, cx: &Cx<'_>, cents: u64) -> Result<Option<u64>> {
+///     let Some(tax) = provider.get(cx) else { return Ok(None) };
+///     let mut found = Price { cents: 0 };
+///     Ok((tax.call(&Price { cents }, &mut found)? == Answer::Ok).then_some(found.cents))
+/// }
+/// # fn main() {}
+/// ```
 pub trait Provides<P: ProviderSpec>: Send + Sync + Sized + 'static {
     /// One call, on any executor; must not block. Its caller is told the answer and, of a failure, the words.
     ///
