@@ -1,98 +1,12 @@
 //! The author's loop, as the guide prints it, from an empty folder: a balancer is written, tested, built, checked, and
 //! serves in the seed's configuration, with no edit by hand.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
-
-use crate::support::config::load_line;
-use crate::support::origin::Origin;
+use crate::support::author::{Folder, crates, serves};
 use crate::support::process::{program, run};
-use crate::support::server::Server;
 use crate::support::told;
-
-/// An empty folder in which every command runs as in a shell where the group may write what is made.
-struct Folder {
-    dir: TempDir,
-    target: Option<PathBuf>,
-}
-
-impl Folder {
-    /// With a target directory of its own for all runs: the dependencies are built once.
-    fn new() -> Self {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors-target");
-        Self { target: Some(target), ..Self::pristine() }
-    }
-
-    fn pristine() -> Self {
-        let dir = tempfile::Builder::new().prefix("author-").tempdir().unwrap();
-        Self { dir, target: None }
-    }
-
-    /// Runs a command below the folder, which has to end well, and answers what it printed.
-    fn run(&self, below: &str, words: &[&str]) -> String {
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", "umask 002; exec \"$@\"", "sh"])
-            .args(words)
-            .current_dir(self.dir.path().join(below));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO")) {
-            command.env_remove(name);
-        }
-        // What cargo was told about this repository is not true of the author's crate.
-        command.env_remove("RUSTFLAGS").env("PATH", path());
-        if let Some(home) = std::env::var_os("CARGO_HOME") {
-            command.env("CARGO_HOME", home);
-        }
-        if let Some(target) = &self.target {
-            command.env("CARGO_TARGET_DIR", target);
-        }
-        let output = command.output().unwrap();
-        let text =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{words:?} in {below:?}: {}\n{text}", output.status);
-        text
-    }
-
-    fn file(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path)
-    }
-}
-
-/// That of the caller, with the cargo that runs these tests in front.
-fn path() -> String {
-    let cargo = Path::new(env!("CARGO")).parent().unwrap().display();
-    format!("{cargo}:{}", std::env::var("PATH").unwrap_or_default())
-}
-
-/// The SDK as it lies in the repository, which has the shape of the one in a tree.
-fn crates() -> String {
-    format!("{}/crates", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The seed's configuration with two lines more: who answers is drawn by lot, and not in turns.
-fn serves(ident: &str, file: &Path) {
-    let origins = ["0", "1"].map(Origin::named);
-    let [one, two] = origins.each_ref().map(Origin::url);
-    let server = Server::conf(&format!(
-        "{{lb}}
-{load}LBMethod cluster1 {ident}
-<IfModule mod_proxy_lb.c>
-LBServerCluster cluster1 {one}
-LBServerCluster cluster1 {two}
-LBProxyPass /file500.html cluster1
-LBProxyPass /snoop cluster1
-</IfModule>
-",
-        load = load_line(ident, file)
-    ));
-    let answers: String = (0..40).map(|_| server.get("/snoop").text()).collect();
-    let count = |name| answers.matches(name).count();
-    assert_eq!(count("0") + count("1"), 40, "{answers}");
-    assert!(count("0") > 4 && count("1") > 4, "{answers}");
-    assert!(answers.contains("00") && answers.contains("11"), "turns: {answers}");
-}
 
 #[test]
 fn a_balancer_is_written_tested_built_and_serves() {

@@ -46,7 +46,23 @@ pub(crate) fn rust(package: &str) -> PathBuf {
 pub(crate) fn c(source: &str, flags: &[&str]) -> PathBuf {
     let stem = Path::new(source).file_stem().unwrap().to_str().unwrap();
     let variant: String = flags.concat().chars().filter(char::is_ascii_alphanumeric).collect();
-    let file = format!("mod_{stem}{variant}.so");
+    compiled(
+        format!("mod_{stem}{variant}.so"),
+        &root().join(source),
+        &root().join("crates/proxy-abi/include"),
+        flags,
+    )
+}
+
+/// A fixture of a released version, built with the header of that version.
+pub(crate) fn frozen(version: &str, name: &str) -> PathBuf {
+    let dir = root().join("tests/modules/fixtures").join(version);
+    let file = format!("mod_{}_{name}.so", version.replace('.', "_"));
+    compiled(file, &dir.join(format!("{name}.c")), &dir, &[])
+}
+
+/// `file`, of a C source and the header in `header_dir`.
+fn compiled(file: String, source: &Path, header_dir: &Path, flags: &[&str]) -> PathBuf {
     once(&file.clone(), || {
         if let Some(ready) = ready(&file) {
             return Ok(ready);
@@ -55,8 +71,8 @@ pub(crate) fn c(source: &str, flags: &[&str]) -> PathBuf {
         let mut cc = Command::new("cc");
         cc.args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2"]);
         cc.args(["-shared", "-fPIC", "-fvisibility=hidden", "-pthread"]).args(flags);
-        cc.arg("-I").arg(root().join("crates/proxy-abi/include"));
-        cc.arg("-o").arg(&out).arg(root().join(source));
+        cc.arg("-I").arg(header_dir);
+        cc.arg("-o").arg(&out).arg(source);
         run(&mut cc)?;
         Ok(place(&out, &file))
     })

@@ -24,9 +24,14 @@ pub(crate) fn figure(text: std::fmt::Arguments<'_>) {
 }
 
 /// Says that a test is skipped for want of `what`.
-#[expect(clippy::print_stderr, reason = "the reader of a test run is told")]
 pub(crate) fn missing(what: &str) {
     let required = std::env::var_os("PROXYD_TESTS_REQUIRE_ALL").is_some();
     assert!(!required, "{what} is not installed, and PROXYD_TESTS_REQUIRE_ALL is set");
-    eprintln!("skipped: {what} not installed");
+    skipped(&format!("{what} not installed"));
+}
+
+/// Says that a test is skipped for want of what nobody installs for a test's sake.
+#[expect(clippy::print_stderr, reason = "the reader of a test run is told")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
 }

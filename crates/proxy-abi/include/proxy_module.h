@@ -22,8 +22,8 @@
  *             [any]    any thread at any time
  *   faults    C has no panics to contain: a crash ends the server. A C++ module catches its exceptions in every
  *             function that it hands over; nothing may unwind into the server.
- *   re-entry  No function of the server calls the module while it runs, except run_hook: it calls the hook's
- *             implementations, never one that is running already.
+ *   re-entry  No function of the server calls the module while it runs, except run_hook and
+ *             call_provided: they call implementations and providers, never one that is running already.
  */
 #ifndef PROXY_MODULE_H
 #define PROXY_MODULE_H
@@ -69,6 +69,8 @@ typedef struct pm_module pm_module;
 typedef struct pm_err_sink pm_err_sink;   /* opaque */
 typedef struct pm_registrar pm_registrar; /* opaque; in init only */
 typedef struct pm_runner pm_runner;       /* opaque; as long as the generation whose init asked for it */
+typedef struct pm_provider pm_provider;   /* opaque; what was looked up; as long as the generation, too */
+typedef struct pm_provided pm_provided;   /* opaque; the function that was found; as long */
 typedef struct pm_value pm_value;         /* opaque; a piece of configuration, valid until init returns */
 
 /* The executor's generator of random numbers, SplitMix64; not for secrets. */
@@ -170,6 +172,19 @@ typedef struct pm_hook_impl {
     uint32_t scratch_align; /* at most 64 */
 } pm_hook_impl;
 
+/* A function for other modules. The group says of what kind it is, the name which one of that kind. */
+typedef struct pm_provider_decl {
+    uint32_t size;
+    uint32_t reserved;
+    pm_bytes group; /* com.example.geo.country */
+    pm_bytes name;
+    uint64_t sig;   /* of the kind: what is handed in and filled */
+    pm_hook_fn func;
+    void *user;     /* handed to each call */
+    pm_bytes doc;   /* one sentence */
+    pm_bytes layout; /* the text of which sig is the FNV-1a hash */
+} pm_provider_decl;
+
 typedef struct pm_cluster_decl {
     uint32_t size;
     uint32_t flags; /* reserved, 0 */
@@ -192,8 +207,9 @@ typedef void (*pm_blob_fn)(void *blob);
 #define PM_STATIC_MODULE 1u
 
 /* The table lives as long as the process. Out-parameters may be null: what is not wanted is not written. A null value
- * is PM_VALUE_NULL, without text and members; a line of a null module has no ident; a null declaration is PM_ABI. When a function for init answers anything but PM_OK, the server keeps
- * the reason and prints it if init then answers PM_ERROR without a text of its own. */
+ * is PM_VALUE_NULL, without text and members; a line of a null module has no ident; a null declaration is PM_ABI. When
+ * a function for init answers anything but PM_OK, the server keeps the reason and prints it if init then answers
+ * PM_ERROR without a text of its own. */
 struct pm_host {
     uint32_t size;
     uint16_t major, minor; /* of the server */
@@ -235,6 +251,19 @@ struct pm_host {
      * with a call */
     pm_status (*run_hook)(const pm_host *host, const pm_call *call, const pm_runner *runner, pm_bytes key,
                           const void *in, void *out);
+    /* Provides a function under a group and a name, which only one module may provide. [main], in init */
+    pm_status (*provide)(const pm_host *host, pm_registrar *registrar, const pm_provider_decl *decl);
+    /* Looks up a function, of whoever provides it, loaded before or after. PM_OK also if nobody does, which only
+     * provided tells. [main], in init */
+    pm_status (*provider)(const pm_host *host, pm_registrar *registrar, pm_bytes group, pm_bytes name, uint64_t sig,
+                          const pm_provider **provider);
+    /* The function that was looked up; null if nobody provides it, if it has another signature (the log says which
+     * two), or until all modules have begun. [any] */
+    const pm_provided *(*provided)(const pm_host *host, const pm_provider *provider);
+    /* Calls it. PM_LIMIT if it is running already further up, or at the ninth call within a call, runs of hooks
+     * included. [any] with a call */
+    pm_status (*call_provided)(const pm_host *host, const pm_call *call, const pm_provided *provided, const void *in,
+                               void *out);
 };
 
 /* ---- The record ------------------------------------------------------------------------------------------- */
@@ -666,6 +695,13 @@ static inline pm_status pm_hook(const pm_host *host, pm_registrar *registrar, co
 /* Runs a hook that is not KEYED, by the runner that init asked for. in and out are the hook's structs. */
 static inline pm_status pm_run_hook(const pm_call *call, const pm_runner *runner, const void *in, void *out) {
     return call->host->run_hook(call->host, call, runner, pm_bytes_of(""), in, out);
+}
+
+/* Calls a provider if there is one, else answers PM_DECLINED. in and out are the structs of its signature. */
+static inline pm_status pm_call_provider(const pm_call *call, const pm_provider *provider, const void *in, void *out) {
+    const pm_provided *provided = call->host->provided(call->host, provider);
+    if (provided == NULL) return PM_DECLINED;
+    return call->host->call_provided(call->host, call, provided, in, out);
 }
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::fmt;
+use core::mem::offset_of;
 
 use crate::Host;
 
@@ -63,6 +64,10 @@ pub struct Random {
 }
 
 impl Random {
+    /// Where its private field lies; for the layout test.
+    #[doc(hidden)]
+    pub const OFFSETS: [usize; 1] = [offset_of!(Self, state)];
+
     /// The generator that begins with `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {

@@ -98,17 +98,14 @@ pub type Out<'a, H> = <<H as HookSpec>::Out as Crosses>::At<'a>;
 /// The text of name, revision and both structs, from which the signature is made.
 #[must_use]
 pub const fn layout_of<H: HookSpec>() -> &'static str {
-    let text: &'static Text = const {
-        &Text::EMPTY
-            .and(H::NAME)
-            .and("/")
-            .and_number(H::REVISION)
-            .and(" ")
-            .and(H::In::TEXT.as_str())
-            .and(" -> ")
-            .and(H::Out::TEXT.as_str())
-    };
+    let text: &'static Text = const { &signed_text(H::NAME, H::REVISION, H::In::TEXT, H::Out::TEXT) };
     text.as_str()
+}
+
+/// `name/revision In{…} -> Out{…}`.
+pub(crate) const fn signed_text(name: &str, revision: u32, input: &Text, output: &Text) -> Text {
+    let named = Text::EMPTY.and(name).and("/").and_number(revision);
+    named.and(" ").and(input.as_str()).and(" -> ").and(output.as_str())
 }
 
 /// The signature that declaration and implementation must share.

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::fmt;
 use core::sync::atomic::AtomicU8;
 
-use crate::{Bytes, Call, ErrSink, HookDecl, HookImpl, Module, Status};
+use crate::{Bytes, Call, ErrSink, HookDecl, HookImpl, Module, Provided, Provider, ProviderDecl, Status};
 
 /// In [`Host::flags`]: this module is compiled into the server, whose loggers are its own.
 pub const STATIC_MODULE: u32 = 1;
@@ -240,6 +240,35 @@ pub struct Host {
         call: &Call<'_>,
         runner: *const Runner,
         key: Bytes<'_>,
+        input: *const c_void,
+        output: *mut c_void,
+    ) -> Status,
+    /// Provides a function under a group and a name, which only one module may provide. In `init` only.
+    pub provide: unsafe extern "C" fn(
+        host: &Self,
+        registrar: Option<&Registrar>,
+        decl: Option<&ProviderDecl<'_>>,
+    ) -> Status,
+    /// Looks up a function, of whoever provides it, loaded before or after. Answers OK also if nobody does, which
+    /// only [`provided`](Self::provided) tells. In `init` only.
+    pub provider: unsafe extern "C" fn(
+        host: &Self,
+        registrar: Option<&Registrar>,
+        group: Bytes<'_>,
+        name: Bytes<'_>,
+        sig: u64,
+        provider: Option<&mut *const Provider>,
+    ) -> Status,
+    /// The function that was looked up; null if nobody provides it, if it has another signature, or until all
+    /// modules have begun. Any thread.
+    pub provided: unsafe extern "C" fn(host: &Self, provider: *const Provider) -> *const Provided,
+    /// Calls it in the circumstances of `call`. LIMIT if it is running already further up, or at the ninth call within
+    /// a call, runs of hooks included. Any thread that has a call.
+    #[allow(clippy::type_complexity, reason = "a row of a table of functions")]
+    pub call_provided: unsafe extern "C" fn(
+        host: &Self,
+        call: &Call<'_>,
+        provided: *const Provided,
         input: *const c_void,
         output: *mut c_void,
     ) -> Status,

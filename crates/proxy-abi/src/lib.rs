@@ -20,6 +20,7 @@ mod edits;
 mod endpoints;
 mod hook;
 mod host;
+mod provider;
 mod request;
 mod status;
 mod trylist;
@@ -43,6 +44,10 @@ pub use hook::{
 pub use host::{
     BlobFn, BlobKind, ClusterDecl, EndpointDecl, Host, Level, LogField, Registrar, Runner, STATIC_MODULE,
     Value, ValueKind,
+};
+pub use provider::{
+    Provided, Provider, ProviderDecl, ProviderIn, ProviderOut, ProviderSpec, provider_layout_of,
+    provider_signature_of,
 };
 pub use request::{
     AccessChecker, FieldAccess, Fields, Fixups, LogIn, LogTransaction, PostReadRequest, Request, RequestIn,

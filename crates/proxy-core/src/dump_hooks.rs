@@ -1,5 +1,5 @@
 //! What `-M` and `-D DUMP_HOOKS` print: the modules, and for every hook who declares it, who implements it and in
-//! which order, and which implementations nothing runs.
+//! which order, and which implementations nothing runs; and who uses whose providers.
 
 use std::fmt::Write as _;
 
@@ -8,6 +8,7 @@ use proxy_abi::HookKind;
 use crate::generation::Generation;
 use crate::hooks::Hook;
 use crate::module::{Carrier, ModuleInfo};
+use crate::providers::ProviderUse;
 
 /// `Loaded Modules:` and a line for each, in load order.
 #[must_use]
@@ -19,7 +20,7 @@ pub fn modules<'a>(infos: impl Iterator<Item = &'a ModuleInfo>) -> String {
     text
 }
 
-/// `Hooks:` and a paragraph for each.
+/// `Hooks:` and a paragraph for each; `Providers:` and a paragraph for each, if there are any.
 #[must_use]
 pub fn hooks(generation: &Generation) -> String {
     let infos: Vec<&ModuleInfo> = generation.modules().iter().map(|module| module.info()).collect();
@@ -27,7 +28,40 @@ pub fn hooks(generation: &Generation) -> String {
     for hook in generation.hook_table().hooks() {
         describe(&mut text, hook, &infos);
     }
+    let uses = generation.providers().uses();
+    if !uses.is_empty() {
+        text.push_str("Providers:\n");
+    }
+    for used in &uses {
+        describe_provider(&mut text, used, &infos);
+    }
     text
+}
+
+fn describe_provider(text: &mut String, used: &ProviderUse<'_>, infos: &[&ModuleInfo]) {
+    match used.provided {
+        Some((module, function)) => {
+            let info = infos[*module];
+            let _ = writeln!(text, " {} {} ({:016x})", used.group, used.name, function.sig);
+            let _ =
+                writeln!(text, "   provided by {} ({}): {}", info.ident, info.carrier.word(), function.doc);
+        }
+        None => {
+            let _ = writeln!(text, " {} {}", used.group, used.name);
+            let _ = writeln!(text, "   provided by nobody: who looks it up does without");
+        }
+    }
+    if used.lookups.is_empty() {
+        let _ = writeln!(text, "   used by nobody");
+    }
+    for (module, sig) in &used.lookups {
+        let ident = &infos[*module].ident;
+        let _ = match used.provided {
+            Some((_, function)) if function.sig == *sig => writeln!(text, "   used by {ident}"),
+            Some(_) => writeln!(text, "   not used by {ident}, which means another signature ({sig:016x})"),
+            None => writeln!(text, "   looked up by {ident} ({sig:016x})"),
+        };
+    }
 }
 
 fn describe(text: &mut String, hook: &Hook, infos: &[&ModuleInfo]) {

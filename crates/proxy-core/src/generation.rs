@@ -2,13 +2,14 @@
 //! Immutable once published; a request sees one generation from its first hook to its last.
 
 mod build;
+mod live;
 mod published;
-
-use std::sync::Arc;
 
 use proxy_abi as abi;
 use proxy_abi::{AccessChecker, Fixups, LoadBalance, LogTransaction, PostReadRequest, ResponseHead};
 
+pub use live::LiveModule;
+use live::LiveModules;
 pub use published::Published;
 
 use crate::caller::Caller;
@@ -16,7 +17,7 @@ use crate::cluster::Cluster;
 use crate::conf::{ProxySettings, ServerConf};
 use crate::hash_key::HashSource;
 use crate::hooks::{Chain, HookTable, Keyed};
-use crate::module::{Instance, ModuleCode, ModuleInfo};
+use crate::providers::ProviderTable;
 use crate::routing::{Route, Servers};
 use crate::trylist::{Begun, Builtin, Policy, Question, Trylist};
 
@@ -30,9 +31,10 @@ pub struct Generation {
     balancers: Vec<Balancer>,
     clusters: Vec<Balanced>,
     // Dropped last: blobs and trylists are destroyed by code of these.
-    modules: Vec<LiveModule>,
-    // After them, since they hold pointers to what they run.
+    modules: LiveModules,
+    // After them, since they hold pointers to what they run and to what they looked up.
     table: HookTable,
+    providers: ProviderTable,
 }
 
 /// The chains that each request runs.
@@ -67,21 +69,6 @@ struct Balancer {
     members: Vec<usize>,
 }
 
-/// A module with the instance begun for this generation.
-#[derive(Debug)]
-pub struct LiveModule {
-    code: Arc<dyn ModuleCode>,
-    _instance: Box<dyn Instance>,
-}
-
-impl LiveModule {
-    /// Its facts.
-    #[must_use]
-    pub fn info(&self) -> &ModuleInfo {
-        self.code.info()
-    }
-}
-
 impl Generation {
     /// The configuration it was built from.
     #[must_use]
@@ -107,10 +94,16 @@ impl Generation {
         &self.table
     }
 
+    /// All providers, for dumps.
+    #[must_use]
+    pub const fn providers(&self) -> &ProviderTable {
+        &self.providers
+    }
+
     /// Its modules in load order.
     #[must_use]
     pub fn modules(&self) -> &[LiveModule] {
-        &self.modules
+        self.modules.in_load_order()
     }
 
     /// Its clusters, those made for routes to URLs included.

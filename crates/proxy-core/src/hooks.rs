@@ -4,7 +4,7 @@
 //! flat, immutable chains out of it. A hook that nobody implements is an empty chain: one load and one branch.
 
 mod chain;
-mod order;
+pub(crate) mod order;
 mod run;
 
 use std::sync::Arc;

@@ -19,6 +19,7 @@ pub mod lower;
 pub mod module;
 pub mod origin;
 pub mod path;
+pub mod providers;
 pub mod registration;
 pub mod routing;
 pub mod trylist;

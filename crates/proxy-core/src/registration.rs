@@ -9,6 +9,7 @@ use proxy_config::Span;
 use crate::blob::{BlobError, BlobLayouts, BlobType};
 use crate::hooks::RunSlot;
 use crate::origin::{Origin, parse_url};
+use crate::providers::{ProvidedFunction, ProviderSlot};
 
 /// A hook declared, the host's own copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +104,8 @@ pub struct Registration {
     pub(crate) declared: Vec<DeclaredHook>,
     pub(crate) implemented: Vec<ImplementedHook>,
     pub(crate) run: Vec<Arc<RunSlot>>,
+    pub(crate) provided: Vec<ProvidedFunction>,
+    pub(crate) lookups: Vec<Arc<ProviderSlot>>,
     pub(crate) clusters: Vec<DeclaredCluster>,
     pub(crate) blobs: BlobLayouts,
 }
@@ -159,6 +162,35 @@ impl Registration {
             self.run.len() - 1
         });
         Ok(&self.run[place])
+    }
+
+    /// Provides a function.
+    ///
+    /// # Errors
+    /// If the group is not of the form `a.b` or the name is none, or if both were provided before in this `init`.
+    pub fn provide(&mut self, function: ProvidedFunction) -> Result<(), String> {
+        let ProvidedFunction { group, name, .. } = &function;
+        check_provider_name(group, name)?;
+        if self.provided.iter().any(|earlier| (&earlier.group, &earlier.name) == (group, name)) {
+            return Err(format!("{group} '{name}' is provided twice by one module"));
+        }
+        self.provided.push(function);
+        Ok(())
+    }
+
+    /// Looks up a function. What is answered stays where it is as long as the generation.
+    ///
+    /// # Errors
+    /// If the group is not of the form `a.b`, or the name is none.
+    pub fn look_up(&mut self, group: String, name: String, sig: u64) -> Result<&Arc<ProviderSlot>, String> {
+        check_provider_name(&group, &name)?;
+        let same = |slot: &Arc<ProviderSlot>| (slot.group(), slot.name(), slot.sig()) == (&group, &name, sig);
+        let place = self.lookups.iter().position(same);
+        let place = place.unwrap_or_else(|| {
+            self.lookups.push(Arc::new(ProviderSlot::new(group, name, sig)));
+            self.lookups.len() - 1
+        });
+        Ok(&self.lookups[place])
     }
 
     /// Makes a cluster and answers its number within this registration.
@@ -224,11 +256,29 @@ pub fn check_cluster_name(name: &str) -> Result<(), String> {
 }
 
 fn check_hook_name(name: &str) -> Result<(), String> {
-    let fits = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-    };
-    if name.len() > 128 || !name.contains('.') || !name.split('.').all(fits) {
+    if !is_dotted(name) {
         return Err(format!("'{name}' cannot name a hook: write it as in com.example.name"));
     }
     Ok(())
+}
+
+fn check_provider_name(group: &str, name: &str) -> Result<(), String> {
+    if !is_dotted(group) {
+        return Err(format!("'{group}' cannot name a group of providers: write it as in com.example.name"));
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || name.len() > 128 || !name.bytes().all(fits) {
+        return Err(format!(
+            "'{name}' cannot name a provider of {group}: use letters, digits, '-', '_' and '.'"
+        ));
+    }
+    Ok(())
+}
+
+/// As names of hooks are: `a.b`.
+fn is_dotted(name: &str) -> bool {
+    let fits = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    };
+    name.len() <= 128 && name.contains('.') && name.split('.').all(fits)
 }

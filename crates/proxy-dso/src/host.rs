@@ -28,7 +28,7 @@ use proxy_abi::{
 use proxy_core::value::{Value, ValueKind};
 
 use crate::record::lossy;
-use crate::{register, run};
+use crate::{provided, register, run};
 
 /// The `tracing` target of all lines that modules write.
 pub const LOG_TARGET: &str = "module";
@@ -68,6 +68,10 @@ const fn table(flags: u32) -> Host {
         get_ext,
         runner: register::runner,
         run_hook: run::run_hook,
+        provide: register::provide,
+        provider: register::provider,
+        provided: provided::provided,
+        call_provided: provided::call_provided,
     }
 }
 

@@ -13,6 +13,7 @@ mod image;
 mod module_code;
 mod note;
 mod owner;
+mod provided;
 mod record;
 mod refusal;
 mod register;

@@ -5,10 +5,11 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use proxy_abi::{
-    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, RawEntry, Registrar,
-    Runner, Status,
+    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, Provider, ProviderDecl,
+    RawEntry, Registrar, Runner, Status,
 };
 use proxy_core::blob::{BlobMemory, BlobType};
+use proxy_core::providers::ProvidedFunction;
 use proxy_core::registration::{DeclaredHook, ImplementedHook, Registration};
 use proxy_core::value::Spans;
 
@@ -75,6 +76,42 @@ pub(crate) extern "C" fn runner(
         let name = text(name, "a hook's name")?;
         let slot = registration.run_hook(name, sig).map_err(refused)?;
         Ok(Arc::as_ptr(slot).cast::<Runner>())
+    })
+}
+
+pub(crate) extern "C" fn provide(
+    _host: &Host,
+    registrar: Option<&Registrar>,
+    decl: Option<&ProviderDecl<'_>>,
+) -> Status {
+    answer(registrar, None, |registration, _| {
+        let decl = given(decl, "ProviderDecl")?;
+        whole(decl.size, size_of_val(decl), "ProviderDecl")?;
+        let (group, name) = (text(decl.group, "a provider's group")?, text(decl.name, "a provider's name")?);
+        let Some(func) = decl.func else {
+            return Err(Fault::breach(&format!("{group} '{name}' is provided by a null function")));
+        };
+        // SAFETY: F2, F6 and F7, as for the implementation of a hook; those that may call it end before the instance
+        // that `user` belongs to.
+        let entry = unsafe { RawEntry::new(decl.sig, func, decl.user) };
+        let (doc, layout) = (lossy(decl.doc), lossy(decl.layout));
+        let function = ProvidedFunction { group, name, sig: decl.sig, doc, layout, entry };
+        registration.provide(function).map_err(refused)
+    })
+}
+
+pub(crate) extern "C" fn provider(
+    _host: &Host,
+    registrar: Option<&Registrar>,
+    group: Bytes<'_>,
+    name: Bytes<'_>,
+    sig: u64,
+    provider: Option<&mut *const Provider>,
+) -> Status {
+    answer(registrar, provider, |registration, _| {
+        let (group, name) = (text(group, "a provider's group")?, text(name, "a provider's name")?);
+        let slot = registration.look_up(group, name, sig).map_err(refused)?;
+        Ok(Arc::as_ptr(slot).cast::<Provider>())
     })
 }
 

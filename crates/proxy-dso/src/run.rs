@@ -15,11 +15,11 @@ use crate::host::guard;
 /// How many runs may be within each other.
 const DEEPEST: usize = 8;
 
-/// The members that run in this thread, outermost first. Without a destructor: a thread of a module may end late.
+/// The members and providers that run in this thread, outermost first. Without a destructor: a thread of a module may end late.
 #[derive(Clone, Copy)]
 struct Running {
     depth: usize,
-    members: [*const RunMember; DEEPEST],
+    members: [*const c_void; DEEPEST],
 }
 
 thread_local! {
@@ -108,11 +108,12 @@ impl Drop for Leaving {
     }
 }
 
-fn entered(member: &RunMember, call: impl FnOnce() -> Status) -> Status {
+/// Calls a member or a provider, unless it runs already or too much does.
+pub(crate) fn entered<M>(member: &M, call: impl FnOnce() -> Status) -> Status {
+    let member = ptr::from_ref(member).cast::<c_void>();
     let outer = RUNNING.get();
     let mut inner = outer;
-    if outer.depth == DEEPEST || outer.members[..outer.depth].iter().any(|running| ptr::eq(*running, member))
-    {
+    if outer.depth == DEEPEST || outer.members[..outer.depth].contains(&member) {
         return Status::LIMIT;
     }
     inner.members[outer.depth] = member;
@@ -122,7 +123,8 @@ fn entered(member: &RunMember, call: impl FnOnce() -> Status) -> Status {
     call()
 }
 
-fn failed(status: Status) -> bool {
+/// Whether somebody should be told.
+pub(crate) fn failed(status: Status) -> bool {
     status != Status::OK && status != Status::DECLINED && status.as_http().is_none()
 }
 

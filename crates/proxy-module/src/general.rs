@@ -3,11 +3,11 @@
 use std::fmt;
 use std::ptr::NonNull;
 
-use crate::abi::{self, Bytes, Call, HookSpec, In, Out, Status};
-use crate::ffi::hook;
+use crate::abi::{self, Bytes, Call, HookSpec, In, Out, ProviderSpec, Status};
+use crate::ffi::{hook, provider};
 use crate::init::{Site, accepted, implementation_of};
 use crate::slot::{InitNumber, Instance};
-use crate::{Directives, Error, Init, Result};
+use crate::{Directives, Error, Init, Provides, Result};
 
 /// A module of any kind. One instance serves one generation of the configuration, on all executors at once.
 pub trait Module: Send + Sync + Sized + 'static {
@@ -108,7 +108,7 @@ impl<'a> Cx<'a> {
     }
 }
 
-/// Lists the hooks that the instance of `T` implements.
+/// Lists the hooks that the instance of `T` implements, and what it provides.
 pub struct Hooks<'a, T> {
     instance: NonNull<Instance<T>>,
     site: Site<'a>,
@@ -131,6 +131,20 @@ impl<'a, T> Hooks<'a, T> {
         let (before, after) = (names(T::BEFORE), names(T::AFTER));
         let answer = hook::register::<T, H>(self.instance, &self.site, &before, &after);
         accepted(answer, implementation_of::<H>)
+    }
+
+    /// Provides a function of the kind `P` under `name`, for other modules to look up:
+    /// `hooks.provide::<Country>("table")?`.
+    ///
+    /// # Errors
+    /// The server refuses the name. One that another module provides too refuses the configuration later, when all
+    /// modules have begun.
+    pub fn provide<P: ProviderSpec>(&mut self, name: &str) -> Result<()>
+    where
+        T: Provides<P>,
+    {
+        let answer = provider::register::<T, P>(self.instance, &self.site, name);
+        accepted(answer, || format!("the provider {} '{name}'", P::GROUP))
     }
 }
 

@@ -4,14 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::abi::{
-    BlobKind, Bytes, ClusterDecl, EndpointDecl, HookSpec, Host, Module as Record, Registrar, Status, Value,
-    ValueKind,
+    BlobKind, Bytes, ClusterDecl, EndpointDecl, HookSpec, Host, Module as Record, ProviderSpec, Registrar,
+    Status, Value, ValueKind,
 };
 use crate::ffi::blob::Held;
-use crate::ffi::host;
 use crate::ffi::tree::Tree;
+use crate::ffi::{host, provider};
 use crate::slot::{InitNumber, Slot};
-use crate::{ClusterSlot, EndpointSlot, Error, Result, Runner};
+use crate::{ClusterSlot, EndpointSlot, Error, Provider, Result, Runner};
 
 /// The making of an instance. What it registers counts only if `new` succeeds.
 pub struct Init<'a> {
@@ -83,6 +83,18 @@ impl<'a> Init<'a> {
         let (answer, pointer) = host::runner::<H>(&self.site);
         accepted(answer, || format!("to have {} run", H::NAME))?;
         Ok(Runner { runs: host::Runs::new(pointer), owner: self.site.number })
+    }
+
+    /// Looks up the function `name` of the kind `P`, whoever provides it, loaded before or after. If nobody does,
+    /// [`Provider::get`] finds none.
+    ///
+    /// # Errors
+    /// The server refuses the name. A ring of modules that use providers of each other refuses the configuration
+    /// later, when all modules have begun.
+    pub fn provider<P: ProviderSpec>(&mut self, name: &str) -> Result<Provider<P>> {
+        let (answer, looked_up) = provider::look_up(&self.site, name);
+        accepted(answer, || format!("to look up {} '{name}'", P::GROUP))?;
+        Ok(Provider { looked_up, owner: self.site.number })
     }
 
     /// Declares a hook of the module's own, which other modules may then implement.

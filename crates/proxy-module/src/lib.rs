@@ -62,6 +62,7 @@ mod ffi;
 mod general;
 mod guard;
 mod init;
+mod provider;
 mod record;
 mod reports;
 mod request;
@@ -78,6 +79,7 @@ pub use endpoints::{Endpoint, Endpoints};
 pub use error::{Error, Result};
 pub use general::{Answer, Cx, Hooks, Implements, Module};
 pub use init::{Cluster, Init};
+pub use provider::{Provided, Provider, Provides};
 pub use record::StaticModule;
 pub use reports::{Failure, Outcome, ResponseHead};
 pub use request::Request;
@@ -100,12 +102,13 @@ pub mod private {
 /// All that a module's source usually names.
 pub mod prelude {
     pub use crate::abi::{
-        AccessChecker, FailureKind, Fixups, HookSpec, LogTransaction, OutcomeResult, PostReadRequest, order,
+        AccessChecker, FailureKind, Fixups, HookSpec, LogTransaction, OutcomeResult, PostReadRequest,
+        ProviderSpec, order,
     };
     pub use crate::tracing::{self, debug, error, info, trace, warn};
     pub use crate::{
         Answer, Attempt, Balancer, Begin, ClusterSlot, Cx, Directives, Edits, Endpoint, EndpointSlot,
-        Endpoints, Error, Failure, Hooks, Implements, Init, Module, Next, Outcome, Request, ResponseHead,
-        Result, Routes, Runner,
+        Endpoints, Error, Failure, Hooks, Implements, Init, Module, Next, Outcome, Provided, Provider,
+        Provides, Request, ResponseHead, Result, Routes, Runner,
     };
 }

@@ -1,10 +1,10 @@
-//! Implements `com.example.geo.locate`. LoadModule geo_table_module modules/mod_geo_table.so
+//! Implements `com.example.geo.locate`, and provides `com.example.geo.country` by the name `table`. LoadModule geo_table_module modules/mod_geo_table.so
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use geo_hook::{Locate, LocateIn, LocateOut};
+use geo_hook::{Country, Locate, LocateIn, LocateOut};
 use proxy_module::prelude::*;
 
 #[derive(Directives)]
@@ -56,17 +56,30 @@ impl Module for Table {
     }
 
     fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
-        hooks.implement::<Locate>()
+        hooks.implement::<Locate>()?;
+        hooks.provide::<Country>("table")
     }
 }
 
-impl Implements<Locate> for Table {
-    fn call(&self, _cx: &Cx<'_>, input: &LocateIn<'_>, out: &mut LocateOut) -> Result<Answer> {
+impl Table {
+    fn locate(&self, input: &LocateIn<'_>, out: &mut LocateOut) -> Result<Answer> {
         let client: Option<IpAddr> = input.client.to_str().ok().and_then(|text| text.parse().ok());
         let found = client.and_then(|client| self.0.iter().find(|network| network.contains(client)));
         let Some(network) = found else { return Ok(Answer::Decline) };
         [out.first, out.second] = network.country;
         Ok(Answer::Ok)
+    }
+}
+
+impl Implements<Locate> for Table {
+    fn call(&self, _cx: &Cx<'_>, input: &LocateIn<'_>, out: &mut LocateOut) -> Result<Answer> {
+        self.locate(input, out)
+    }
+}
+
+impl Provides<Country> for Table {
+    fn call(&self, _cx: &Cx<'_>, input: &LocateIn<'_>, out: &mut LocateOut) -> Result<Answer> {
+        self.locate(input, out)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proxy_abi::Host;
 use proxy_config::{Diagnostic, Diagnostics, Span, nearest};
 
+use super::live::LiveModules;
 use super::{Balanced, Balancer, Generation, LiveModule, RequestHooks};
 use crate::blob::BlobLayouts;
 use crate::caller::Caller;
@@ -14,6 +15,7 @@ use crate::conf::{LbHashKey, MapTarget, ServerConf};
 use crate::hooks::{HookTable, Keyed, Registry};
 use crate::module::ModuleCode;
 use crate::origin::Origin;
+use crate::providers::Providers;
 use crate::registration::{DeclaredCluster, DeclaredEndpoint, Registration};
 use crate::routing::{Clusters, Destination, Servers};
 use crate::trylist::Builtin;
@@ -32,10 +34,11 @@ impl Generation {
         let mut errors = Diagnostics::default();
         let begun = begin_modules(&conf, modules, caller, &mut errors);
         let idents: Vec<String> = modules.iter().map(|module| module.info().ident.clone()).collect();
-        let table = begun.registry.seal(&idents).map_err(|texts| {
-            errors.extend(texts.into_iter().map(|text| Diagnostic::error(None, text)));
-        });
-        let Ok(table) = table else { return Err(errors) };
+        let mut refuse =
+            |texts: Vec<String>| errors.extend(texts.into_iter().map(|text| Diagnostic::error(None, text)));
+        let table = begun.registry.seal(&idents).map_err(&mut refuse);
+        let providers = begun.providers.seal(&idents).map_err(refuse);
+        let (Ok(table), Ok(providers)) = (table, providers) else { return Err(errors) };
         if errors.has_errors() {
             return Err(errors);
         }
@@ -55,15 +58,18 @@ impl Generation {
             return Err(errors);
         }
         table.fill(host);
+        providers.fill(host);
+        let modules = LiveModules::new(begun.modules, providers.retiring());
         let hooks = request_hooks(&table, host);
         let clusters = make_clusters(&declared, &conf.hash_keys, &begun.blobs);
-        Ok(Self { conf, servers, hooks, load_balance, balancers, table, clusters, modules: begun.modules })
+        Ok(Self { conf, servers, hooks, load_balance, balancers, table, providers, clusters, modules })
     }
 }
 
 /// What the modules' `init`s left behind.
 struct BegunModules {
     registry: Registry,
+    providers: Providers,
     clusters: Vec<DeclaredCluster>,
     blobs: BlobLayouts,
     modules: Vec<LiveModule>,
@@ -77,6 +83,7 @@ fn begin_modules(
 ) -> BegunModules {
     let mut begun = BegunModules {
         registry: Registry::default(),
+        providers: Providers::default(),
         clusters: conf.clusters.clone(),
         blobs: BlobLayouts::default(),
         modules: Vec::new(),
@@ -89,11 +96,12 @@ fn begin_modules(
         let mut registration = Registration::after(begun.blobs.clone());
         match code.init(caller, value, &mut registration) {
             Ok(instance) => {
-                let Registration { declared, implemented, run, .. } = registration;
+                let Registration { declared, implemented, run, provided, lookups, .. } = registration;
                 begun.registry.add(place, declared, implemented, run);
+                begun.providers.add(place, provided, lookups);
                 add_clusters(&mut begun.clusters, registration.clusters, errors);
                 begun.blobs = registration.blobs;
-                begun.modules.push(LiveModule { code: Arc::clone(code), _instance: instance });
+                begun.modules.push(LiveModule::new(Arc::clone(code), instance));
             }
             Err(error) => errors.push(Diagnostic::error(error.span, format!("{ident}: {}", error.message))),
         }

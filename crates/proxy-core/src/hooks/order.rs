@@ -1,21 +1,22 @@
 //! The order of a hook's implementations: before/after constraints win, then the order number, then the load
-//! index. As httpd's `apr_hook_sort_all`, but stable, and a cycle is an error that names the ring.
+//! index. As httpd's `apr_hook_sort_all`, but stable, and a cycle is an error that names the ring. The order in which
+//! instances end is found in the same way.
 
 /// One implementation to be placed.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(crate) struct Item {
     /// Load index of its module.
-    pub(super) module: usize,
+    pub(crate) module: usize,
     /// Its order number.
-    pub(super) order: i32,
+    pub(crate) order: i32,
     /// Modules that come later.
-    pub(super) before: Vec<usize>,
+    pub(crate) before: Vec<usize>,
     /// Modules that come earlier.
-    pub(super) after: Vec<usize>,
+    pub(crate) after: Vec<usize>,
 }
 
 /// The places of `items` in the order in which they run, or the modules of a cycle.
-pub(super) fn sort(items: &[Item]) -> Result<Vec<usize>, Vec<usize>> {
+pub(crate) fn sort(items: &[Item]) -> Result<Vec<usize>, Vec<usize>> {
     let mut by_number: Vec<usize> = (0..items.len()).collect();
     by_number.sort_by_key(|&place| (items[place].order, items[place].module));
     let mut walk =

@@ -6,6 +6,7 @@ pub(crate) mod blob;
 pub(crate) mod entry;
 pub(crate) mod hook;
 pub(crate) mod host;
+pub(crate) mod provider;
 pub(crate) mod set;
 pub(crate) mod testing;
 pub(crate) mod tree;

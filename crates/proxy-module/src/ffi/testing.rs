@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU8;
 
 use crate::abi::{
     BlobFn, BlobKind, Bytes, CacheLine, Call, ClusterDecl, Directive, EndpointDecl, ErrSink, HookDecl,
-    HookImpl, Host, Level, LogField, MAJOR, MINOR, Module, Random, RawEntry, Registrar, Runner,
-    STATIC_MODULE, StaticRecord, Status, Value, ValueKind,
+    HookImpl, Host, Level, LogField, MAJOR, MINOR, Module, Provided, Provider, ProviderDecl, Random,
+    RawEntry, Registrar, Runner, STATIC_MODULE, StaticRecord, Status, Value, ValueKind,
 };
 use crate::testing::{self, Declared, Hook, Line, Node, Refusal, Registered};
 
@@ -35,6 +35,10 @@ pub(crate) static HOST: Host = Host {
     get_ext,
     runner,
     run_hook,
+    provide,
+    provider,
+    provided,
+    call_provided,
 };
 
 /// State wanted beside each object of a kind.
@@ -362,4 +366,35 @@ extern "C" fn run_hook(
     _: *mut c_void,
 ) -> Status {
     Status::DECLINED
+}
+
+/// Nobody else is here to look it up.
+extern "C" fn provide(_: &Host, _: Option<&Registrar>, _: Option<&ProviderDecl<'_>>) -> Status {
+    Status::OK
+}
+
+/// Nobody provides what a module looks up here.
+extern "C" fn provider(
+    _: &Host,
+    _: Option<&Registrar>,
+    _: Bytes<'_>,
+    _: Bytes<'_>,
+    _: u64,
+    _: Option<&mut *const Provider>,
+) -> Status {
+    Status::OK
+}
+
+extern "C" fn provided(_: &Host, _: *const Provider) -> *const Provided {
+    std::ptr::null()
+}
+
+extern "C" fn call_provided(
+    _: &Host,
+    _: &Call<'_>,
+    _: *const Provided,
+    _: *const c_void,
+    _: *mut c_void,
+) -> Status {
+    Status::ABI
 }

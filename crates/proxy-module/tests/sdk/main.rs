@@ -4,5 +4,6 @@ mod config;
 mod fake_host;
 mod faults;
 mod general;
+mod providers;
 mod round_robin;
 mod slots;

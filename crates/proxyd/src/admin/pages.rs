@@ -9,6 +9,7 @@ use proxy_core::dump_hooks;
 use proxy_core::generation::Generation;
 use proxy_core::hooks::Hook;
 use proxy_core::module::{Carrier, ModuleInfo};
+use proxy_core::providers::ProviderUse;
 use serde_json::{Value, json};
 
 /// One answer.
@@ -63,7 +64,32 @@ pub(crate) fn hooks_json(generation: &Generation) -> Value {
     let infos: Vec<&ModuleInfo> = infos(generation).collect();
     let hooks: Vec<Value> =
         generation.hook_table().hooks().iter().map(|hook| hook_json(hook, &infos)).collect();
-    json!({ "hooks": hooks })
+    let uses = generation.providers().uses();
+    let providers: Vec<Value> = uses.iter().map(|used| provider_json(used, &infos)).collect();
+    json!({ "hooks": hooks, "providers": providers })
+}
+
+fn provider_json(used: &ProviderUse<'_>, infos: &[&ModuleInfo]) -> Value {
+    let sig = used.provided.map(|(_, function)| function.sig);
+    let idents = |is_user: bool| -> Vec<&str> {
+        let lookups = used.lookups.iter().filter(|(_, meant)| (sig == Some(*meant)) == is_user);
+        lookups.map(|(module, _)| infos[*module].ident.as_str()).collect()
+    };
+    let provided = used.provided.map(|(module, function)| {
+        json!({
+            "by": infos[*module].ident,
+            "signature": format!("{:016x}", function.sig),
+            "layout": function.layout,
+            "doc": function.doc,
+        })
+    });
+    json!({
+        "group": used.group,
+        "name": used.name,
+        "provided": provided,
+        "used_by": idents(true),
+        "not_found_by": idents(false),
+    })
 }
 
 fn hook_json(hook: &Hook, infos: &[&ModuleInfo]) -> Value {

@@ -1,7 +1,8 @@
-//! The hook `com.example.geo.locate`, for those who declare, implement or run it.
+//! The hook `com.example.geo.locate`, for those who declare, implement or run it; and the providers
+//! `com.example.geo.country`, which answer the same question each by its name.
 #![forbid(unsafe_code)]
 
-use proxy_module::abi::{Bytes, HookKind, HookSpec, crossing};
+use proxy_module::abi::{Bytes, HookKind, HookSpec, ProviderSpec, crossing};
 
 crossing! {
     /// Whom to locate.
@@ -64,19 +65,37 @@ impl HookSpec for Locate {
     type Out = LocateOut;
 }
 
+/// One source among several, which whoever asks chooses by name. Fills in the client's country, or declines.
+#[derive(Debug)]
+pub struct Country;
+
+impl ProviderSpec for Country {
+    const GROUP: &'static str = "com.example.geo.country";
+    const REVISION: u32 = 1;
+    const DOC: &'static str = "says in which country a client is, of one source";
+    type In = LocateIn<'static>;
+    type Out = LocateOut;
+}
+
 #[cfg(test)]
 mod tests {
-    use proxy_module::abi::{layout_of, signature_of};
+    use proxy_module::abi::{layout_of, provider_layout_of, provider_signature_of, signature_of};
 
     use super::*;
 
     #[test]
-    fn the_signature_is_the_one_that_is_written_for_c() {
+    fn the_signatures_are_those_that_are_written_for_c() {
         assert_eq!(
             layout_of::<Locate>(),
             "com.example.geo.locate/1 LocateIn{u32 size;u32 reserved;Bytes client} -> \
              LocateOut{u32 size;u8 first;u8 second;u16 reserved}"
         );
         assert_eq!(signature_of::<Locate>(), 0x0167_c6de_80c4_552c);
+        assert_eq!(
+            provider_layout_of::<Country>(),
+            "com.example.geo.country/1 LocateIn{u32 size;u32 reserved;Bytes client} -> \
+             LocateOut{u32 size;u8 first;u8 second;u16 reserved}"
+        );
+        assert_eq!(provider_signature_of::<Country>(), 0x9900_a138_b77b_c582);
     }
 }

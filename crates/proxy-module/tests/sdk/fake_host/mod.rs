@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proxy_module::abi::{
-    BlobFn, BlobKind, Call, ErrSink, HookSpec, Host, In, Level, Module, Out, Random, RawEntry, Registrar,
-    STATIC_MODULE, Status, Value,
+    BlobFn, BlobKind, Call, ErrSink, HookSpec, Host, In, Level, Module, Out, ProviderIn, ProviderOut,
+    ProviderSpec, Random, RawEntry, Registrar, STATIC_MODULE, Status, Value, provider_signature_of,
 };
 
 mod set;
@@ -94,6 +94,8 @@ pub(crate) struct Registered {
 pub(crate) struct Desk {
     pub(crate) refuse: Cell<&'static str>,
     pub(crate) hooks: RefCell<Vec<Registered>>,
+    /// Group and name, and the function.
+    pub(crate) provided: RefCell<Vec<((String, String), RawEntry)>>,
     /// Name, and the address of the value it was written in.
     pub(crate) clusters: RefCell<Vec<(String, usize)>>,
     pub(crate) endpoints: RefCell<Vec<(u32, String, usize)>>,
@@ -170,6 +172,23 @@ impl Running {
         let err = ErrSink::new();
         let entry = self.hook(H::NAME).entry.typed::<H>().expect("the signature is right");
         (entry.call(&Call::new(self.host, &err, &Random::new(2), 2), input, output), err.to_string())
+    }
+
+    /// Calls the function of the kind `P` that the module provides as `name`.
+    pub(crate) fn call_provided<'a, P: ProviderSpec>(
+        &self,
+        name: &str,
+        input: &ProviderIn<'a, P>,
+        output: &mut ProviderOut<'a, P>,
+    ) -> (Status, String) {
+        let provided = self.desk.provided.borrow();
+        let named = |(group, named): &(String, String)| group == P::GROUP && named == name;
+        let (_, entry) = provided.iter().find(|(key, _)| named(key)).expect("is provided");
+        let (err, random) = (ErrSink::new(), Random::new(2));
+        let (call, sig) = (Call::new(self.host, &err, &random, 2), provider_signature_of::<P>());
+        // SAFETY: F2, the structs of that signature.
+        let status = unsafe { entry.call(sig, &call, (&raw const *input).cast(), (&raw mut *output).cast()) };
+        (status, err.to_string())
     }
 }
 

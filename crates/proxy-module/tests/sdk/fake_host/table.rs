@@ -4,7 +4,8 @@ use std::ffi::c_void;
 
 use proxy_module::abi::{
     BlobFn, BlobKind, Bytes, Call, ClusterDecl, EndpointDecl, ErrSink, HookDecl, HookImpl, Host, Level,
-    LogField, MAJOR, MINOR, Module, RawEntry, Registrar, Runner, Status, Value, ValueKind,
+    LogField, MAJOR, MINOR, Module, Provided, Provider, ProviderDecl, RawEntry, Registrar, Runner, Status,
+    Value, ValueKind,
 };
 
 use super::{Desk, Line, MAX_LEVEL, Node, Registered, Wanted, lines};
@@ -31,6 +32,10 @@ pub(super) const fn host(flags: u32) -> Host {
         get_ext,
         runner,
         run_hook,
+        provide,
+        provider,
+        provided,
+        call_provided,
     }
 }
 
@@ -204,4 +209,49 @@ extern "C" fn run_hook(
     _: *mut c_void,
 ) -> Status {
     Status::DECLINED
+}
+
+extern "C" fn provide(_: &Host, registrar: Option<&Registrar>, decl: Option<&ProviderDecl<'_>>) -> Status {
+    let (desk, decl) = (Desk::of(registrar.unwrap()), decl.unwrap());
+    if desk.refuse.get() == "provide" {
+        return Status::ERROR;
+    }
+    // SAFETY: F2 and F6, what the macro made stays callable until `fini`.
+    let entry = unsafe { RawEntry::new(decl.sig, decl.func.expect("a function"), decl.user) };
+    let name = (text(decl.group), text(decl.name));
+    desk.provided.borrow_mut().push((name, entry));
+    Status::OK
+}
+
+/// The function `there` is there, all others are not.
+extern "C" fn provider(
+    _: &Host,
+    _: Option<&Registrar>,
+    _group: Bytes<'_>,
+    name: Bytes<'_>,
+    _sig: u64,
+    provider: Option<&mut *const Provider>,
+) -> Status {
+    let is_there = name.as_slice() == b"there";
+    *provider.unwrap() = if is_there { (&raw const THERE).cast() } else { std::ptr::null() };
+    Status::OK
+}
+
+static THERE: u8 = 0;
+
+extern "C" fn provided(_: &Host, provider: *const Provider) -> *const Provided {
+    provider.cast()
+}
+
+/// The one that is there fails in a way of its own.
+extern "C" fn call_provided(
+    host: &Host,
+    call: &Call<'_>,
+    provided: *const Provided,
+    _: *const c_void,
+    _: *mut c_void,
+) -> Status {
+    assert!(!provided.is_null(), "nobody calls what is not there");
+    set_error(host, call.err, 0, Bytes::of("said by the host"), std::ptr::null());
+    Status::PANICKED
 }
