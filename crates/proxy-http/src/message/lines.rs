@@ -120,16 +120,14 @@ pub(super) fn is_over(line: &[u8], limit: usize) -> bool {
 /// Where the name that begins at `start` ends, and whether it is letters, digits and hyphens.
 #[inline]
 fn name_run(head: &[u8], start: usize) -> (usize, bool) {
+    let rest = head.get(start..).unwrap_or_default();
     let mut classes = 0;
-    let mut at = start;
-    while let Some(&byte) = head.get(at) {
-        let class = CLASS[byte as usize];
-        if class == 0 {
-            break;
-        }
+    let ended = rest.iter().position(|byte| {
+        let class = CLASS[*byte as usize];
         classes |= class;
-        at += 1;
-    }
+        class == 0
+    });
+    let at = start + ended.unwrap_or(rest.len());
     (at, classes & ODD == 0)
 }
 
