@@ -14,7 +14,8 @@ use proxy_abi as abi;
 use proxy_abi::{Failure, FailureKind, Outcome, OutcomeResult, ResponseIn};
 
 pub(crate) use builtin::Builtin;
-pub(crate) use policy::{Begun, Policy, Question};
+use policy::{Begun, Pick, Walked};
+pub(crate) use policy::{Policy, Question, Unwatched, Watch, Watched};
 
 use crate::caller::Caller;
 use crate::cluster::{Cluster, Endpoint};
@@ -48,11 +49,13 @@ pub struct Trylist<'g> {
 
 /// Who says what to try next.
 #[derive(Debug)]
-enum Source<'g> {
+pub(crate) enum Source<'g> {
     /// A route to one URL: its origin.
     Origin,
     /// A module's policy.
-    Policy(Policy<'g>),
+    Policy(Policy<'g, Unwatched>),
+    /// The same, while somebody looks on.
+    Watched(Box<dyn Walked<'g> + 'g>),
     /// What answers in its place after a fault.
     Builtin(&'g Builtin),
     /// Nobody.
@@ -74,14 +77,14 @@ impl<'g> Trylist<'g> {
 
     /// What asking the policy came to.
     #[inline]
-    pub(crate) fn of_policy(
+    pub(crate) fn of_policy<W: Watch<'g>>(
         cluster: &'g Cluster,
         caller: &'g Caller,
-        begun: Begun<'g>,
+        begun: Begun<'g, W>,
         max_attempts: u32,
     ) -> Self {
         match begun {
-            Begun::Policy(policy) => Self::new(cluster, caller, Source::Policy(policy), max_attempts),
+            Begun::Policy(policy) => Self::new(cluster, caller, W::source(policy), max_attempts),
             Begun::Builtin(builtin) => Self::new(cluster, caller, Source::Builtin(builtin), max_attempts),
             Begun::Error => Self::ended(cluster, caller, Ended::PolicyError),
             Begun::Declined => Self::ended(cluster, caller, Ended::Declined),
@@ -127,20 +130,47 @@ impl<'g> Trylist<'g> {
 
     /// Asks whoever is in charge; after a fault of the policy, the built-in one.
     fn pick(&mut self) -> Option<(u32, bool)> {
-        if let Source::Policy(policy) = &mut self.source {
-            match policy.next(self.caller, self.cluster, self.attempts, &mut self.tried) {
-                policy::Pick::Endpoint(index) => return Some((index, true)),
-                policy::Pick::Ended(why) => {
-                    self.ended = Some(why);
-                    return None;
-                }
-                policy::Pick::Fault => self.source = Source::Builtin(policy.builtin()),
+        match &mut self.source {
+            Source::Policy(policy) => {
+                let pick = policy.next(self.caller, self.cluster, self.attempts, &mut self.tried);
+                self.picked(pick)
+            }
+            Source::Watched(_) => self.pick_watched(),
+            Source::Origin | Source::Builtin(_) | Source::Nobody => self.pick_without(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pick_watched(&mut self) -> Option<(u32, bool)> {
+        let Source::Watched(policy) = &mut self.source else { return None };
+        let pick = policy.next(self.caller, self.cluster, self.attempts, &mut self.tried);
+        self.picked(pick)
+    }
+
+    /// What becomes of a policy's answer.
+    #[inline]
+    fn picked(&mut self, pick: Pick) -> Option<(u32, bool)> {
+        match pick {
+            Pick::Endpoint(index) => Some((index, true)),
+            Pick::Ended(why) => {
+                self.ended = Some(why);
+                None
+            }
+            Pick::Fault => {
+                self.fall_back();
+                self.pick_without()
             }
         }
+    }
+
+    /// What is next where no policy is in charge.
+    #[inline(never)]
+    fn pick_without(&mut self) -> Option<(u32, bool)> {
         let index = match &self.source {
             Source::Origin => Some(0),
             Source::Builtin(builtin) => builtin.next(self.cluster, &self.tried),
-            Source::Policy(_) | Source::Nobody => None,
+            Source::Policy(_) | Source::Watched(_) | Source::Nobody => None,
         };
         if index.is_none() {
             self.ended = Some(Ended::Exhausted);
@@ -159,11 +189,15 @@ impl<'g> Trylist<'g> {
             os_error,
             elapsed_us,
         };
-        if handed.from_policy
-            && let Source::Policy(policy) = &mut self.source
-            && policy.report_failure(self.caller, &failure).is_err()
-        {
-            self.source = Source::Builtin(policy.builtin());
+        if handed.from_policy {
+            let told = match &mut self.source {
+                Source::Policy(policy) => policy.report_failure(self.caller, &failure),
+                Source::Watched(policy) => policy.report_failure(self.caller, &failure),
+                Source::Origin | Source::Builtin(_) | Source::Nobody => Ok(()),
+            };
+            if told.is_err() {
+                self.fall_back();
+            }
         }
         let mut outcome = Outcome::of(OutcomeResult::CONNECT);
         outcome.connect_us = elapsed_us;
@@ -186,10 +220,13 @@ impl<'g> Trylist<'g> {
             endpoint: abi::Bytes::of(&handed.endpoint.addr),
             cluster: abi::Bytes::of(&self.cluster.name),
         };
-        if let Source::Policy(policy) = &mut self.source
-            && policy.response_head(self.caller, &head).is_err()
-        {
-            self.source = Source::Builtin(policy.builtin());
+        let told = match &mut self.source {
+            Source::Policy(policy) => policy.response_head(self.caller, &head),
+            Source::Watched(policy) => policy.response_head(self.caller, &head),
+            Source::Origin | Source::Builtin(_) | Source::Nobody => Ok(()),
+        };
+        if told.is_err() {
+            self.fall_back();
         }
     }
 
@@ -200,12 +237,27 @@ impl<'g> Trylist<'g> {
         handed.endpoint.finished(&outcome);
         outcome.index = handed.endpoint.index;
         outcome.id = handed.endpoint.id;
-        if handed.from_policy
-            && let Source::Policy(policy) = &mut self.source
-            && policy.done(self.caller, &outcome).is_err()
-        {
-            self.source = Source::Builtin(policy.builtin());
+        if handed.from_policy {
+            let told = match &mut self.source {
+                Source::Policy(policy) => policy.done(self.caller, &outcome),
+                Source::Watched(policy) => policy.done(self.caller, &outcome),
+                Source::Origin | Source::Builtin(_) | Source::Nobody => Ok(()),
+            };
+            if told.is_err() {
+                self.fall_back();
+            }
         }
+    }
+
+    /// After a fault of the policy: it is asked nothing more.
+    #[cold]
+    fn fall_back(&mut self) {
+        let builtin = match &self.source {
+            Source::Policy(policy) => policy.builtin(),
+            Source::Watched(policy) => policy.builtin(),
+            Source::Origin | Source::Builtin(_) | Source::Nobody => return,
+        };
+        self.source = Source::Builtin(builtin);
     }
 
     /// How many targets were handed out.
