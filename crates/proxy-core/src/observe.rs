@@ -266,4 +266,4 @@ fn told(tell: impl FnOnce(&mut Seat)) {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -22,16 +22,15 @@ struct Asked {
     as_json: bool,
 }
 
-const USAGE: &str = "write /trace?hook=NAME&request=NUMBER&count=NUMBER&format=text|json, each if it is wanted\n";
+const USAGE: &str =
+    "write /trace?hook=NAME&request=NUMBER&count=NUMBER&format=text|json, each if it is wanted\n";
 
 /// The stream, or why there is none.
 pub(super) fn answer(query: &str, shared: &Shared) -> Result<Stream, Page> {
-    let asked = Asked::parse(query).map_err(|text| {
-        Page::text(StatusCode::BAD_REQUEST, format!("{text}; {USAGE}"))
-    })?;
+    let asked = Asked::parse(query)
+        .map_err(|text| Page::text(StatusCode::BAD_REQUEST, format!("{text}; {USAGE}")))?;
     if let Some(hook) = &asked.filter.hook {
-        known(hook, &shared.published.current().1)
-            .map_err(|text| Page::text(StatusCode::NOT_FOUND, text))?;
+        known(hook, &shared.published.current().1).map_err(|text| Page::text(StatusCode::NOT_FOUND, text))?;
     }
     let session = Session::open(&shared.observation, asked.filter).map_err(|_| {
         let text = "as many traces are read as may be at a time: end one of them\n";
