@@ -27,4 +27,5 @@ mod policies;
 mod request_errors;
 mod request_hooks;
 mod signals;
+mod trace;
 mod trylists;
