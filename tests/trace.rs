@@ -209,13 +209,13 @@ fn what_nobody_knows_is_refused_by_name() {
         assert!(parts.iter().all(|part| text.contains(part)), "{target}: {text}");
     }
     let socket = socket(&server).display().to_string();
-    let run = run(["module", "trace", "--live", &socket, "--hook", "proxy.fixup"]);
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let refused = run(["module", "trace", "--live", &socket, "--hook", "proxy.fixup"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(
-        run.stderr.contains("404 Not Found: ") && run.stderr.contains("did you mean 'proxy.fixups'"),
-        "{run:?}"
+        refused.stderr.contains("404 Not Found: ") && refused.stderr.contains("did you mean 'proxy.fixups'"),
+        "{refused:?}"
     );
-    let run = self::run(["module", "trace", "--live", &format!("{socket}.not")]);
+    let run = run(["module", "trace", "--live", &format!("{socket}.not")]);
     assert!(run.code == Some(1) && run.stderr.contains("name the socket of its AdminSocket"), "{run:?}");
 }
 
@@ -242,7 +242,7 @@ fn the_socket_is_found_in_the_configuration() {
     assert_eq!(targets, ["/snoop/1", "/snoop/2"], "{text}");
     let without = Setup::new(Syntax::Conf, "ProxyPass / http://127.0.0.1:9/\n");
     let (root, file) = (without.root().display().to_string(), without.config().display().to_string());
-    let run = self::run(["module", "trace", "-d", &root, "-f", &file]);
+    let run = run(["module", "trace", "-d", &root, "-f", &file]);
     assert!(run.code == Some(1) && run.stderr.contains("has no AdminSocket"), "{run:?}");
 }
 

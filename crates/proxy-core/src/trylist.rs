@@ -14,7 +14,7 @@ use proxy_abi as abi;
 use proxy_abi::{Failure, FailureKind, Outcome, OutcomeResult, ResponseIn};
 
 pub(crate) use builtin::Builtin;
-use policy::{Begun, Pick, Walked};
+use policy::{Begun, Pick, Watching};
 pub(crate) use policy::{Policy, Question, Unwatched, Watch, Watched};
 
 use crate::caller::Caller;
@@ -48,15 +48,24 @@ pub struct Trylist<'g> {
 }
 
 /// Who says what to try next.
+///
+/// In two steps, so that the common case is told from all others, and dropped, after one test.
 #[derive(Debug)]
 pub(crate) enum Source<'g> {
-    /// A route to one URL: its origin.
-    Origin,
     /// A module's policy.
     Policy(Policy<'g, Unwatched>),
-    /// The same, while somebody looks on.
-    Watched(Box<dyn Walked<'g> + 'g>),
-    /// What answers in its place after a fault.
+    /// Anything else.
+    Other(Other<'g>),
+}
+
+/// Who says it where that is no policy, or one that somebody looks at.
+#[derive(Debug)]
+pub(crate) enum Other<'g> {
+    /// A route to one URL: its origin.
+    Origin,
+    /// A module's policy, while somebody looks on.
+    Watched(Watching<'g>),
+    /// What answers in a policy's place after a fault.
     Builtin(&'g Builtin),
     /// Nobody.
     Nobody,
@@ -72,7 +81,7 @@ struct Handed<'g> {
 impl<'g> Trylist<'g> {
     /// For a route to an URL: that URL's origin, once.
     pub(crate) fn of_origin(cluster: &'g Cluster, caller: &'g Caller) -> Self {
-        Self::new(cluster, caller, Source::Origin, 1)
+        Self::new(cluster, caller, Source::Other(Other::Origin), 1)
     }
 
     /// What asking the policy came to.
@@ -85,7 +94,9 @@ impl<'g> Trylist<'g> {
     ) -> Self {
         match begun {
             Begun::Policy(policy) => Self::new(cluster, caller, W::source(policy), max_attempts),
-            Begun::Builtin(builtin) => Self::new(cluster, caller, Source::Builtin(builtin), max_attempts),
+            Begun::Builtin(builtin) => {
+                Self::new(cluster, caller, Source::Other(Other::Builtin(builtin)), max_attempts)
+            }
             Begun::Error => Self::ended(cluster, caller, Ended::PolicyError),
             Begun::Declined => Self::ended(cluster, caller, Ended::Declined),
         }
@@ -98,7 +109,7 @@ impl<'g> Trylist<'g> {
     }
 
     fn ended(cluster: &'g Cluster, caller: &'g Caller, why: Ended) -> Self {
-        let mut trylist = Self::new(cluster, caller, Source::Nobody, 0);
+        let mut trylist = Self::new(cluster, caller, Source::Other(Other::Nobody), 0);
         trylist.ended = Some(why);
         trylist
     }
@@ -135,17 +146,25 @@ impl<'g> Trylist<'g> {
                 let pick = policy.next(self.caller, self.cluster, self.attempts, &mut self.tried);
                 self.picked(pick)
             }
-            Source::Watched(_) => self.pick_watched(),
-            Source::Origin | Source::Builtin(_) | Source::Nobody => self.pick_without(),
+            Source::Other(_) => self.pick_otherwise(),
         }
     }
 
-    #[cold]
     #[inline(never)]
-    fn pick_watched(&mut self) -> Option<(u32, bool)> {
-        let Source::Watched(policy) = &mut self.source else { return None };
-        let pick = policy.next(self.caller, self.cluster, self.attempts, &mut self.tried);
-        self.picked(pick)
+    fn pick_otherwise(&mut self) -> Option<(u32, bool)> {
+        let index = match &mut self.source {
+            Source::Other(Other::Watched(policy)) => {
+                let pick = policy.next(self.caller, self.cluster, self.attempts, &mut self.tried);
+                return self.picked(pick);
+            }
+            Source::Other(Other::Origin) => Some(0),
+            Source::Other(Other::Builtin(builtin)) => builtin.next(self.cluster, &self.tried),
+            Source::Policy(_) | Source::Other(Other::Nobody) => None,
+        };
+        if index.is_none() {
+            self.ended = Some(Ended::Exhausted);
+        }
+        index.map(|index| (index, false))
     }
 
     /// What becomes of a policy's answer.
@@ -159,23 +178,9 @@ impl<'g> Trylist<'g> {
             }
             Pick::Fault => {
                 self.fall_back();
-                self.pick_without()
+                self.pick_otherwise()
             }
         }
-    }
-
-    /// What is next where no policy is in charge.
-    #[inline(never)]
-    fn pick_without(&mut self) -> Option<(u32, bool)> {
-        let index = match &self.source {
-            Source::Origin => Some(0),
-            Source::Builtin(builtin) => builtin.next(self.cluster, &self.tried),
-            Source::Policy(_) | Source::Watched(_) | Source::Nobody => None,
-        };
-        if index.is_none() {
-            self.ended = Some(Ended::Exhausted);
-        }
-        index.map(|index| (index, false))
     }
 
     /// No connection to the current target could be made: tells the policy.
@@ -192,8 +197,8 @@ impl<'g> Trylist<'g> {
         if handed.from_policy {
             let told = match &mut self.source {
                 Source::Policy(policy) => policy.report_failure(self.caller, &failure),
-                Source::Watched(policy) => policy.report_failure(self.caller, &failure),
-                Source::Origin | Source::Builtin(_) | Source::Nobody => Ok(()),
+                Source::Other(Other::Watched(policy)) => policy.report_failure(self.caller, &failure),
+                Source::Other(_) => Ok(()),
             };
             if told.is_err() {
                 self.fall_back();
@@ -222,8 +227,8 @@ impl<'g> Trylist<'g> {
         };
         let told = match &mut self.source {
             Source::Policy(policy) => policy.response_head(self.caller, &head),
-            Source::Watched(policy) => policy.response_head(self.caller, &head),
-            Source::Origin | Source::Builtin(_) | Source::Nobody => Ok(()),
+            Source::Other(Other::Watched(policy)) => policy.response_head(self.caller, &head),
+            Source::Other(_) => Ok(()),
         };
         if told.is_err() {
             self.fall_back();
@@ -240,8 +245,8 @@ impl<'g> Trylist<'g> {
         if handed.from_policy {
             let told = match &mut self.source {
                 Source::Policy(policy) => policy.done(self.caller, &outcome),
-                Source::Watched(policy) => policy.done(self.caller, &outcome),
-                Source::Origin | Source::Builtin(_) | Source::Nobody => Ok(()),
+                Source::Other(Other::Watched(policy)) => policy.done(self.caller, &outcome),
+                Source::Other(_) => Ok(()),
             };
             if told.is_err() {
                 self.fall_back();
@@ -254,10 +259,10 @@ impl<'g> Trylist<'g> {
     fn fall_back(&mut self) {
         let builtin = match &self.source {
             Source::Policy(policy) => policy.builtin(),
-            Source::Watched(policy) => policy.builtin(),
-            Source::Origin | Source::Builtin(_) | Source::Nobody => return,
+            Source::Other(Other::Watched(policy)) => policy.builtin(),
+            Source::Other(_) => return,
         };
-        self.source = Source::Builtin(builtin);
+        self.source = Source::Other(Other::Builtin(builtin));
     }
 
     /// How many targets were handed out.

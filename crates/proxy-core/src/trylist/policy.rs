@@ -15,7 +15,7 @@ use crate::hash_key::hash;
 use crate::hooks::Member;
 use crate::observe::{self, Field};
 use watch::Owned;
-pub(crate) use watch::{Unwatched, Walked, Watch, Watched};
+pub(crate) use watch::{Unwatched, Watch, Watched, Watching};
 
 /// What asking the implementations of `proxy.load_balance` came to.
 #[derive(Debug)]

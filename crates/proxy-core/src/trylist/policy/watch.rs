@@ -2,11 +2,12 @@
 //! from then on. So the calls that nobody looks at do not even ask.
 
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use proxy_abi as abi;
 use proxy_abi::{Call, Failure, HookSpec, LoadBalance, Outcome, ResponseIn, Status};
 
-use super::super::{Builtin, Source, Tried};
+use super::super::{Builtin, Other, Source, Tried};
 use super::{Fault, Pick, Policy};
 use crate::caller::Caller;
 use crate::cluster::Cluster;
@@ -77,7 +78,7 @@ impl<'g> Watch<'g> for Watched<'g> {
     }
 
     fn source(policy: Policy<'g, Self>) -> Source<'g> {
-        Source::Watched(Box::new(policy))
+        Source::Other(Other::Watched(Watching(Rc::new(policy))))
     }
 
     fn enter(self) {
@@ -106,40 +107,50 @@ impl<'g> Watch<'g> for Watched<'g> {
     }
 }
 
-/// A policy's trylist that somebody looks at. Behind a pointer and a table, so that its calls are nowhere made part of
-/// the code that serves requests at which nobody looks.
-pub(crate) trait Walked<'g>: std::fmt::Debug {
+/// A policy's trylist that somebody looks at. Its calls, and its end, are nowhere made part of the code that serves
+/// requests at which nobody looks; for the end that is what counting references does, for there is one reference.
+#[derive(Debug)]
+pub(crate) struct Watching<'g>(Rc<Policy<'g, Watched<'g>>>);
+
+impl<'g> Watching<'g> {
     /// See [`Policy::builtin`].
-    fn builtin(&self) -> &'g Builtin;
+    pub(crate) fn builtin(&self) -> &'g Builtin {
+        self.0.builtin()
+    }
+
     /// See [`Policy::next`].
-    fn next(&mut self, caller: &Caller, cluster: &Cluster, attempt: u32, tried: &mut Tried) -> Pick;
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn next(
+        &mut self,
+        caller: &Caller,
+        cluster: &Cluster,
+        attempt: u32,
+        tried: &mut Tried,
+    ) -> Pick {
+        let policy = Rc::get_mut(&mut self.0);
+        policy.map_or(Pick::Fault, |policy| policy.next(caller, cluster, attempt, tried))
+    }
+
     /// See [`Policy::report_failure`].
-    fn report_failure(&mut self, caller: &Caller, failure: &Failure) -> Result<(), Fault>;
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn report_failure(&mut self, caller: &Caller, failure: &Failure) -> Result<(), Fault> {
+        Rc::get_mut(&mut self.0).map_or(Err(Fault), |policy| policy.report_failure(caller, failure))
+    }
+
     /// See [`Policy::response_head`].
-    fn response_head(&mut self, caller: &Caller, head: &ResponseIn<'_>) -> Result<(), Fault>;
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn response_head(&mut self, caller: &Caller, head: &ResponseIn<'_>) -> Result<(), Fault> {
+        Rc::get_mut(&mut self.0).map_or(Err(Fault), |policy| policy.response_head(caller, head))
+    }
+
     /// See [`Policy::done`].
-    fn done(&mut self, caller: &Caller, outcome: &Outcome) -> Result<(), Fault>;
-}
-
-impl<'g> Walked<'g> for Policy<'g, Watched<'g>> {
-    fn builtin(&self) -> &'g Builtin {
-        Policy::builtin(self)
-    }
-
-    fn next(&mut self, caller: &Caller, cluster: &Cluster, attempt: u32, tried: &mut Tried) -> Pick {
-        Policy::next(self, caller, cluster, attempt, tried)
-    }
-
-    fn report_failure(&mut self, caller: &Caller, failure: &Failure) -> Result<(), Fault> {
-        Policy::report_failure(self, caller, failure)
-    }
-
-    fn response_head(&mut self, caller: &Caller, head: &ResponseIn<'_>) -> Result<(), Fault> {
-        Policy::response_head(self, caller, head)
-    }
-
-    fn done(&mut self, caller: &Caller, outcome: &Outcome) -> Result<(), Fault> {
-        Policy::done(self, caller, outcome)
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn done(&mut self, caller: &Caller, outcome: &Outcome) -> Result<(), Fault> {
+        Rc::get_mut(&mut self.0).map_or(Err(Fault), |policy| policy.done(caller, outcome))
     }
 }
 
