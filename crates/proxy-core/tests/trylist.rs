@@ -96,11 +96,7 @@ proxy_module::module!(scripted_module: balancer Scripted);
 struct NoFiles;
 
 impl LoadModules for NoFiles {
-    fn load(
-        &self,
-        ident: &str,
-        _: &std::path::Path,
-    ) -> std::result::Result<std::sync::Arc<dyn ModuleCode>, String> {
+    fn load(&self, ident: &str, _: &std::path::Path) -> std::result::Result<Arc<dyn ModuleCode>, String> {
         Err(format!("{ident}: these tests load no files"))
     }
 }
