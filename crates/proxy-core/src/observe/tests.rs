@@ -1,3 +1,5 @@
+//! Who is told what, and when: with a clock that goes ten further each time it is read.
+
 use std::sync::atomic::AtomicUsize;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! How requests are put together, chosen, shown and missed.
+
 use std::time::Duration;
 
 use proxy_abi::{EditOp, FieldAccess, Fields, Request, RequestParts, Status};
