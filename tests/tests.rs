@@ -29,5 +29,4 @@ mod providers;
 mod request_errors;
 mod request_hooks;
 mod signals;
-mod template;
-mod trylists;
+mod trace;

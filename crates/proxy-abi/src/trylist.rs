@@ -66,6 +66,20 @@ impl Trylist {
         Ok(Self { vt, ctx: out.ctx, size })
     }
 
+    /// Whether the module wants to know how targets did.
+    #[inline]
+    #[must_use]
+    pub fn has_done(&self) -> bool {
+        function!(self.vt, self.size, done).is_some()
+    }
+
+    /// Whether the module wants to see heads of responses.
+    #[inline]
+    #[must_use]
+    pub fn has_response_head(&self) -> bool {
+        function!(self.vt, self.size, response_head).is_some()
+    }
+
     /// Asks for the next target.
     #[inline]
     pub fn next(&mut self, call: &Call<'_>, input: &NextIn<'_>, target: &mut Target) -> Status {

@@ -3,12 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use proxy_abi::{CacheLine, Call, ErrSink, Host, Random};
+use proxy_abi::{CacheLine, Call, ErrSink, Host, Random, Request};
+
+use crate::observe::{self, Finished, Observation};
 
 /// An executor as modules see it. Owned by the executor's thread.
 pub struct Caller {
     executor: u32,
     now_ns: Cell<u64>,
+    /// Which list of observers this thread follows.
+    observed: Cell<u64>,
+    watched: Cell<bool>,
     err: ErrSink,
     random: Random,
     scratch: RefCell<Vec<Scratch>>,
@@ -37,6 +42,8 @@ impl Caller {
         Self {
             executor,
             now_ns: Cell::new(0),
+            observed: Cell::new(0),
+            watched: Cell::new(false),
             err: ErrSink::new(),
             random: Random::new(seed),
             scratch: RefCell::new(Vec::new()),
@@ -53,6 +60,39 @@ impl Caller {
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.now_ns.get()
+    }
+
+    /// Learns who looks on: one load where nothing has changed. To be called on the thread that makes the calls, between
+    /// requests' calls.
+    #[inline]
+    pub fn attend(&self, observation: &Observation) {
+        if self.observed.get() != observation.epoch() {
+            let (epoch, watched) = observation.follow(self.executor);
+            self.observed.set(epoch);
+            self.watched.set(watched);
+        }
+    }
+
+    /// Whether calls are to be shown.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.get()
+    }
+
+    /// A request begins: tells whoever looks on.
+    #[inline]
+    pub fn begins(&self, request: &Request<'_>) {
+        if self.is_watched() {
+            observe::begins(request);
+        }
+    }
+
+    /// A request has ended: tells whoever looks on.
+    #[inline]
+    pub fn ends(&self, finished: &Finished) {
+        if self.is_watched() {
+            observe::ends(finished);
+        }
     }
 
     /// Leaves a text for whoever reads the error sink of the call under way; what the module says there counts more.
@@ -77,7 +117,7 @@ impl Caller {
     }
 
     /// Takes scratch of at least `size` bytes, aligned to 64.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_scratch(&self, size: usize) -> Scratch {
         let lines = size.div_ceil(size_of::<CacheLine>());
         let pooled = self.scratch.borrow_mut().pop();

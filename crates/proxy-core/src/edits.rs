@@ -9,6 +9,7 @@ use proxy_abi as abi;
 use proxy_abi::{EditAccess, EditOp, NoteAccess, Status};
 
 use crate::caller::Caller;
+use crate::observe;
 
 /// What a module wants to become of the fields of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +96,9 @@ impl EditAccess for Edits<'_> {
             return self.refused(name, "100 edits of one message are the most there are");
         }
         list.push(Edit { op, name: name.into(), value: value.into() });
+        if self.caller.is_watched() {
+            observe::edits(op, name, value);
+        }
         Status::OK
     }
 }

@@ -19,7 +19,7 @@ use crate::hash_key::HashSource;
 use crate::hooks::{Chain, HookTable, Keyed};
 use crate::providers::ProviderTable;
 use crate::routing::{Route, Servers};
-use crate::trylist::{Begun, Builtin, Policy, Question, Trylist};
+use crate::trylist::{Builtin, Policy, Question, Trylist, Unwatched, Watch, Watched};
 
 /// One generation.
 #[derive(Debug)]
@@ -128,6 +128,33 @@ impl Generation {
         settings: &ProxySettings,
         request: &'g abi::Request<'g>,
     ) -> Trylist<'g> {
+        if caller.is_watched() {
+            return self.watched_trylist(caller, route, settings, request);
+        }
+        self.trylist_as::<Unwatched>(caller, route, settings, request)
+    }
+
+    /// The same while somebody looks on; out of the way of requests at which nobody does.
+    #[cold]
+    #[inline(never)]
+    fn watched_trylist<'g>(
+        &'g self,
+        caller: &'g Caller,
+        route: &'g Route,
+        settings: &ProxySettings,
+        request: &'g abi::Request<'g>,
+    ) -> Trylist<'g> {
+        self.trylist_as::<Watched<'g>>(caller, route, settings, request)
+    }
+
+    #[inline(always)]
+    fn trylist_as<'g, W: Watch<'g>>(
+        &'g self,
+        caller: &'g Caller,
+        route: &'g Route,
+        settings: &ProxySettings,
+        request: &'g abi::Request<'g>,
+    ) -> Trylist<'g> {
         let balanced: &'g Balanced = &self.clusters[route.destination.cluster];
         let (cluster, builtin) = (&balanced.cluster, &balanced.builtin);
         let Some(balancer) = route.destination.balancer.map(|place| &self.balancers[place]) else {
@@ -140,7 +167,7 @@ impl Generation {
         let question =
             Question { module_id: &balancer.module_id, cluster, builtin, request, hash_key, max_attempts };
         let members = balancer.members.iter().filter_map(|&place| self.load_balance.member(place));
-        let begun: Begun<'g> = Policy::begin(caller, &question, members);
+        let begun = Policy::<W>::begin(caller, &question, members);
         Trylist::of_policy(cluster, caller, begun, max_attempts)
     }
 }

@@ -247,7 +247,7 @@ impl HookTable {
         for hook in &self.hooks {
             let Some((_, declared)) = &hook.declared else { continue };
             for (_, slot) in &hook.run_by {
-                slot.fill(declared.kind, self.run_members(hook, &host));
+                slot.fill(declared.kind, &declared.layout, self.run_members(hook, &host));
             }
         }
     }

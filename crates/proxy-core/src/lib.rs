@@ -17,6 +17,7 @@ pub mod hooks;
 pub mod load_module;
 pub mod lower;
 pub mod module;
+pub mod observe;
 pub mod origin;
 pub mod path;
 pub mod providers;

@@ -14,7 +14,8 @@ use proxy_abi as abi;
 use proxy_abi::{Failure, FailureKind, Outcome, OutcomeResult, ResponseIn};
 
 pub(crate) use builtin::Builtin;
-pub(crate) use policy::{Begun, Policy, Question};
+use policy::{Begun, Pick, Watching};
+pub(crate) use policy::{Policy, Question, Unwatched, Watch, Watched};
 
 use crate::caller::Caller;
 use crate::cluster::{Cluster, Endpoint};
@@ -47,13 +48,24 @@ pub struct Trylist<'g> {
 }
 
 /// Who says what to try next.
+///
+/// In two steps, so that the common case is told from all others, and dropped, after one test.
 #[derive(Debug)]
-enum Source<'g> {
+pub(crate) enum Source<'g> {
+    /// A module's policy.
+    Policy(Policy<'g, Unwatched>),
+    /// Anything else.
+    Other(Other<'g>),
+}
+
+/// Who says it where that is no policy, or one that somebody looks at.
+#[derive(Debug)]
+pub(crate) enum Other<'g> {
     /// A route to one URL: its origin.
     Origin,
-    /// A module's policy.
-    Policy(Policy<'g>),
-    /// What answers in its place after a fault.
+    /// A module's policy, while somebody looks on.
+    Watched(Watching<'g>),
+    /// What answers in a policy's place after a fault.
     Builtin(&'g Builtin),
     /// Nobody.
     Nobody,
@@ -69,20 +81,22 @@ struct Handed<'g> {
 impl<'g> Trylist<'g> {
     /// For a route to an URL: that URL's origin, once.
     pub(crate) fn of_origin(cluster: &'g Cluster, caller: &'g Caller) -> Self {
-        Self::new(cluster, caller, Source::Origin, 1)
+        Self::new(cluster, caller, Source::Other(Other::Origin), 1)
     }
 
     /// What asking the policy came to.
     #[inline]
-    pub(crate) fn of_policy(
+    pub(crate) fn of_policy<W: Watch<'g>>(
         cluster: &'g Cluster,
         caller: &'g Caller,
-        begun: Begun<'g>,
+        begun: Begun<'g, W>,
         max_attempts: u32,
     ) -> Self {
         match begun {
-            Begun::Policy(policy) => Self::new(cluster, caller, Source::Policy(policy), max_attempts),
-            Begun::Builtin(builtin) => Self::new(cluster, caller, Source::Builtin(builtin), max_attempts),
+            Begun::Policy(policy) => Self::new(cluster, caller, W::source(policy), max_attempts),
+            Begun::Builtin(builtin) => {
+                Self::new(cluster, caller, Source::Other(Other::Builtin(builtin)), max_attempts)
+            }
             Begun::Error => Self::ended(cluster, caller, Ended::PolicyError),
             Begun::Declined => Self::ended(cluster, caller, Ended::Declined),
         }
@@ -95,7 +109,7 @@ impl<'g> Trylist<'g> {
     }
 
     fn ended(cluster: &'g Cluster, caller: &'g Caller, why: Ended) -> Self {
-        let mut trylist = Self::new(cluster, caller, Source::Nobody, 0);
+        let mut trylist = Self::new(cluster, caller, Source::Other(Other::Nobody), 0);
         trylist.ended = Some(why);
         trylist
     }
@@ -127,25 +141,46 @@ impl<'g> Trylist<'g> {
 
     /// Asks whoever is in charge; after a fault of the policy, the built-in one.
     fn pick(&mut self) -> Option<(u32, bool)> {
-        if let Source::Policy(policy) = &mut self.source {
-            match policy.next(self.caller, self.cluster, self.attempts, &mut self.tried) {
-                policy::Pick::Endpoint(index) => return Some((index, true)),
-                policy::Pick::Ended(why) => {
-                    self.ended = Some(why);
-                    return None;
-                }
-                policy::Pick::Fault => self.source = Source::Builtin(policy.builtin()),
+        match &mut self.source {
+            Source::Policy(policy) => {
+                let pick = policy.next(self.caller, self.cluster, self.attempts, &mut self.tried);
+                self.picked(pick)
             }
+            Source::Other(_) => self.pick_otherwise(),
         }
-        let index = match &self.source {
-            Source::Origin => Some(0),
-            Source::Builtin(builtin) => builtin.next(self.cluster, &self.tried),
-            Source::Policy(_) | Source::Nobody => None,
+    }
+
+    #[inline(never)]
+    fn pick_otherwise(&mut self) -> Option<(u32, bool)> {
+        let index = match &mut self.source {
+            Source::Other(Other::Watched(policy)) => {
+                let pick = policy.next(self.caller, self.cluster, self.attempts, &mut self.tried);
+                return self.picked(pick);
+            }
+            Source::Other(Other::Origin) => Some(0),
+            Source::Other(Other::Builtin(builtin)) => builtin.next(self.cluster, &self.tried),
+            Source::Policy(_) | Source::Other(Other::Nobody) => None,
         };
         if index.is_none() {
             self.ended = Some(Ended::Exhausted);
         }
         index.map(|index| (index, false))
+    }
+
+    /// What becomes of a policy's answer.
+    #[inline]
+    fn picked(&mut self, pick: Pick) -> Option<(u32, bool)> {
+        match pick {
+            Pick::Endpoint(index) => Some((index, true)),
+            Pick::Ended(why) => {
+                self.ended = Some(why);
+                None
+            }
+            Pick::Fault => {
+                self.fall_back();
+                self.pick_otherwise()
+            }
+        }
     }
 
     /// No connection to the current target could be made: tells the policy.
@@ -159,11 +194,15 @@ impl<'g> Trylist<'g> {
             os_error,
             elapsed_us,
         };
-        if handed.from_policy
-            && let Source::Policy(policy) = &mut self.source
-            && policy.report_failure(self.caller, &failure).is_err()
-        {
-            self.source = Source::Builtin(policy.builtin());
+        if handed.from_policy {
+            let told = match &mut self.source {
+                Source::Policy(policy) => policy.report_failure(self.caller, &failure),
+                Source::Other(Other::Watched(policy)) => policy.report_failure(self.caller, &failure),
+                Source::Other(_) => Ok(()),
+            };
+            if told.is_err() {
+                self.fall_back();
+            }
         }
         let mut outcome = Outcome::of(OutcomeResult::CONNECT);
         outcome.connect_us = elapsed_us;
@@ -186,10 +225,13 @@ impl<'g> Trylist<'g> {
             endpoint: abi::Bytes::of(&handed.endpoint.addr),
             cluster: abi::Bytes::of(&self.cluster.name),
         };
-        if let Source::Policy(policy) = &mut self.source
-            && policy.response_head(self.caller, &head).is_err()
-        {
-            self.source = Source::Builtin(policy.builtin());
+        let told = match &mut self.source {
+            Source::Policy(policy) => policy.response_head(self.caller, &head),
+            Source::Other(Other::Watched(policy)) => policy.response_head(self.caller, &head),
+            Source::Other(_) => Ok(()),
+        };
+        if told.is_err() {
+            self.fall_back();
         }
     }
 
@@ -200,12 +242,27 @@ impl<'g> Trylist<'g> {
         handed.endpoint.finished(&outcome);
         outcome.index = handed.endpoint.index;
         outcome.id = handed.endpoint.id;
-        if handed.from_policy
-            && let Source::Policy(policy) = &mut self.source
-            && policy.done(self.caller, &outcome).is_err()
-        {
-            self.source = Source::Builtin(policy.builtin());
+        if handed.from_policy {
+            let told = match &mut self.source {
+                Source::Policy(policy) => policy.done(self.caller, &outcome),
+                Source::Other(Other::Watched(policy)) => policy.done(self.caller, &outcome),
+                Source::Other(_) => Ok(()),
+            };
+            if told.is_err() {
+                self.fall_back();
+            }
         }
+    }
+
+    /// After a fault of the policy: it is asked nothing more.
+    #[cold]
+    fn fall_back(&mut self) {
+        let builtin = match &self.source {
+            Source::Policy(policy) => policy.builtin(),
+            Source::Other(Other::Watched(policy)) => policy.builtin(),
+            Source::Other(_) => return,
+        };
+        self.source = Source::Other(Other::Builtin(builtin));
     }
 
     /// How many targets were handed out.

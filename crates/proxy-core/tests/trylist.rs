@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use proxy_abi::{FailureKind, FieldAccess, Fields, Outcome, OutcomeResult, Request as View, RequestParts};
+use proxy_abi::{
+    EditOp, FailureKind, FieldAccess, Fields, Outcome, OutcomeResult, Request as View, RequestParts,
+};
 use proxy_config::{Input, MemoryLoader};
 use proxy_core::caller::Caller;
 use proxy_core::conf::ProxySettings;
 use proxy_core::generation::Generation;
 use proxy_core::lower::configure;
 use proxy_core::module::{LoadModules, ModuleCode};
+use proxy_core::observe::{Called, Finished, Observation, Observer, Watcher};
 use proxy_core::trylist::{Ended, Trylist};
 use proxy_module::inventory;
 use proxy_module::prelude::*;
@@ -93,11 +96,7 @@ proxy_module::module!(scripted_module: balancer Scripted);
 struct NoFiles;
 
 impl LoadModules for NoFiles {
-    fn load(
-        &self,
-        ident: &str,
-        _: &std::path::Path,
-    ) -> std::result::Result<std::sync::Arc<dyn ModuleCode>, String> {
+    fn load(&self, ident: &str, _: &std::path::Path) -> std::result::Result<Arc<dyn ModuleCode>, String> {
         Err(format!("{ident}: these tests load no files"))
     }
 }
@@ -132,11 +131,48 @@ fn generation(endpoints: usize, caller: &Caller) -> Generation {
     }
 }
 
-/// Runs one request with that script over five endpoints.
-fn scripted(request: u64, script: &str, check: impl FnOnce(&mut Trylist<'_>)) -> String {
+/// Functions of trylists, as an observer is shown them.
+#[derive(Clone, Debug, Default)]
+struct Shown(Arc<Mutex<Vec<&'static str>>>);
+
+impl Observer for Shown {
+    fn watcher(&self, _: u32) -> Box<dyn Watcher> {
+        Box::new(self.clone())
+    }
+}
+
+impl Watcher for Shown {
+    fn begins(&mut self, _: &View<'_>) {}
+    fn enters(&mut self) {}
+    fn edits(&mut self, _: EditOp, _: &[u8], _: &[u8]) {}
+    fn leaves(&mut self, called: &Called<'_>, _: u64) {
+        assert_eq!((called.hook, called.module), ("proxy.load_balance", "scripted_module"));
+        self.0.lock().unwrap().extend(called.function);
+    }
+    fn ends(&mut self, _: &Finished) {}
+}
+
+/// Runs one request with that script over five endpoints; and once more with somebody looking on, which must change
+/// nothing.
+fn scripted(request: u64, script: &str, check: impl Fn(&mut Trylist<'_>)) -> String {
     let caller = Caller::new(0);
-    let generation = generation(5, &caller);
-    asked(&generation, &caller, request, "/c", script, ProxySettings::default(), check);
+    let seen = scripted_once(&caller, request, script, &check);
+    let (observation, shown) = (Observation::new(|| 0), Shown::default());
+    observation.add(Arc::new(shown.clone())).unwrap();
+    caller.attend(&observation);
+    assert_eq!(scripted_once(&caller, request, script, &check), seen);
+    let words = seen.split(' ').map(|word| match word.split('=').next() {
+        Some("begin") => "load_balance",
+        Some("failed") => "report_failure",
+        other => other.unwrap_or_default(),
+    });
+    assert!(shown.0.lock().unwrap().iter().copied().eq(words), "{shown:?} is not {seen}");
+    seen
+}
+
+fn scripted_once(caller: &Caller, request: u64, script: &str, check: impl Fn(&mut Trylist<'_>)) -> String {
+    let generation = generation(5, caller);
+    asked(&generation, caller, request, "/c", script, ProxySettings::default(), check);
     for cluster in generation.clusters() {
         for endpoint in cluster.endpoints() {
             assert_eq!(endpoint.stats().in_flight.load(Relaxed), 0, "in flight at {}", endpoint.addr);

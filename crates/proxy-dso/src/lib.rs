@@ -7,6 +7,7 @@
 mod copy;
 mod desk;
 mod elf;
+mod fields;
 mod file;
 mod host;
 mod image;

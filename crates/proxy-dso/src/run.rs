@@ -7,9 +7,11 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 
-use proxy_abi::{Bytes, Call, HookKind, Host, Runner, Status};
+use proxy_abi::{Bytes, Call, HookKind, Host, Runner, Status, signature};
 use proxy_core::hooks::{RunMember, RunSlot};
+use proxy_core::observe::{self, Called, Field};
 
+use crate::fields::Structs;
 use crate::host::guard;
 
 /// How many runs may be within each other.
@@ -43,15 +45,59 @@ pub(crate) unsafe extern "C" fn run_hook(
     guard(Status::PANICKED, || {
         run(slot, key.as_slice(), |member| {
             call.err.clear();
+            let is_watched = observe::is_watched();
+            if is_watched {
+                observe::enter();
+            }
             // SAFETY: F2, the caller hands in the structs of the signature that it asked to run.
             let status =
                 unsafe { member.entry.call(slot.sig(), &call.with_host(member.host), input, output) };
+            if is_watched {
+                observe::leave(|| {
+                    // SAFETY: F2, likewise, and the call has returned.
+                    let [input, output] = unsafe { told(slot, Structs { input, output }) };
+                    called(call, slot, member, status, [input, output])
+                });
+            }
             if failed(status) {
                 blame(call, slot, member, status);
             }
             status
         })
     })
+}
+
+/// Tells what crossed, if the declarer's layout text is the one that the signature was made of.
+///
+/// # Safety
+/// The structs are those of the slot's signature.
+unsafe fn told(slot: &RunSlot, structs: Structs) -> [Vec<Field>; 2] {
+    if signature(slot.layout()) != slot.sig() {
+        return [Vec::new(), Vec::new()];
+    }
+    // SAFETY: F2, a signature is made of the text of the structs.
+    unsafe { structs.told(slot.layout()) }
+}
+
+/// What those who look on are shown.
+fn called<'a>(
+    call: &Call<'_>,
+    slot: &'a RunSlot,
+    member: &'a RunMember,
+    status: Status,
+    [input, output]: [Vec<Field>; 2],
+) -> Called<'a> {
+    Called {
+        request: call.trace_id,
+        hook: slot.name(),
+        function: None,
+        module: &member.ident,
+        status: Some(status),
+        said: call.err.to_string(),
+        input,
+        // Who declines or fails need not have filled it in.
+        output: if status == Status::OK { output } else { Vec::new() },
+    }
 }
 
 /// Walks the members as the hook's kind says.
@@ -172,7 +218,7 @@ mod tests {
             entry: unsafe { RawEntry::new(sig, *func, ptr::without_provenance_mut(*status as u32 as usize)) },
             key: (*key).to_owned(),
         });
-        slot.fill(kind, members.collect());
+        slot.fill(kind, "", members.collect());
         slot
     }
 

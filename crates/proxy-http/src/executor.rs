@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_core::generation::Published;
+use proxy_core::observe::Observation;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
@@ -27,6 +28,8 @@ pub struct Shared {
     pub published: Published,
     /// Addresses of names.
     pub names: NameCache,
+    /// Who looks on.
+    pub observation: Arc<Observation>,
     /// Who is told of finished requests.
     pub transactions: Box<dyn TransactionLog>,
 }

@@ -16,6 +16,7 @@ mod running;
 mod server;
 mod signals;
 mod statics;
+mod trace;
 
 use std::process::ExitCode;
 

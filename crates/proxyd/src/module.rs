@@ -10,6 +10,7 @@ mod graph;
 mod inspect;
 mod new;
 mod run;
+mod trace;
 
 /// What is to be done with a module.
 #[derive(Debug, PartialEq, Eq, Subcommand)]
@@ -26,6 +27,8 @@ pub(crate) enum Verb {
     Run(run::Run),
     /// Show who declares which hook, who implements it in which order, and what nothing runs
     Graph(graph::Graph),
+    /// Show what modules are asked and answer in a running server, request by request
+    Trace(trace::Trace),
 }
 
 /// Does it; a verb prints its own result.
@@ -37,5 +40,6 @@ pub(crate) fn run(verb: &Verb) -> Ended {
         Verb::Bench(bench) => bench::run(bench),
         Verb::Run(run) => run::run(run),
         Verb::Graph(graph) => graph::run(graph),
+        Verb::Trace(trace) => trace::run(trace),
     }
 }

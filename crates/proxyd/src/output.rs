@@ -11,6 +11,12 @@ pub(crate) fn result(text: impl Display) {
     let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
+/// Prints a piece of a result that has no end of its own; whether there is still a reader.
+pub(crate) fn is_read(text: &str) -> bool {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+}
+
 /// Where messages of the start go: standard error, or the file of `-E`.
 #[derive(Debug)]
 pub(crate) enum Messages {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use proxy_core::observe::Observation;
 use proxy_http::executor::{self, Drained, Phase, Seat, Shared};
 use tokio::sync::{mpsc, watch};
 use tracing::error;
@@ -19,6 +20,7 @@ pub(crate) struct Running {
     ends: mpsc::Receiver<Option<Drained>>,
     threads: Vec<JoinHandle<()>>,
     admin: Option<Serving>,
+    observation: Arc<Observation>,
 }
 
 impl Running {
@@ -29,7 +31,8 @@ impl Running {
     pub(crate) fn start(count: usize, listeners: &[TcpListener], shared: Arc<Shared>) -> io::Result<Self> {
         let (phase, watched) = watch::channel(Phase::Running);
         let (ended, ends) = mpsc::channel(count.max(1));
-        let mut running = Self { phase, ends, threads: Vec::with_capacity(count), admin: None };
+        let (threads, observation) = (Vec::with_capacity(count), Arc::clone(&shared.observation));
+        let mut running = Self { phase, ends, threads, admin: None, observation };
         for number in (0..).take(count) {
             let listeners = listeners.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
             let seat = Seat { number, listeners, shared: Arc::clone(&shared), phase: watched.clone() };
@@ -47,6 +50,11 @@ impl Running {
     /// Keeps the admin socket open as long as the executors are at work.
     pub(crate) fn keep(&mut self, admin: Serving) {
         self.admin = Some(admin);
+    }
+
+    /// Where to look on.
+    pub(crate) const fn observation(&self) -> &Arc<Observation> {
+        &self.observation
     }
 
     /// Tells the executors; later phases cannot be taken back.

@@ -24,7 +24,7 @@ use crate::output::Messages;
 use crate::pid_file::PidFile;
 use crate::running::Running;
 use crate::signals::Signals;
-use crate::{Ended, statics};
+use crate::{Ended, statics, trace};
 
 /// Serves until a signal says otherwise.
 pub(crate) fn run(options: &Options) -> Ended {
@@ -108,6 +108,7 @@ impl Prepared {
         let shared = Arc::new(Shared {
             published: Published::new(Arc::new(self.generation)),
             names: NameCache::default(),
+            observation: trace::observation(),
             transactions: Box::new(self.access_logs),
         });
         let admin = self.admin.map(|socket| socket.serve(Arc::downgrade(&shared))).transpose();

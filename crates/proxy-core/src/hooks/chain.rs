@@ -9,6 +9,7 @@ use tracing::error;
 
 use super::ModuleIndex;
 use crate::caller::Caller;
+use crate::observe::{self, Called, Shown};
 
 /// One implementation in a chain.
 pub struct Member<H: HookSpec> {
@@ -70,16 +71,29 @@ impl<H: HookSpec> Chain<H> {
     /// Runs an ALL or VOID hook. An implementation's ERROR or fault is logged and answered by 500 in an ALL chain,
     /// where letting a request pass unchecked would be worse than refusing it; in a VOID chain the others still
     /// run.
-    pub fn run<'a>(
-        &self,
-        caller: &Caller,
-        trace_id: u64,
-        input: &In<'a, H>,
-        mut output: Out<'a, H>,
-    ) -> Answer {
+    pub fn run<'a>(&self, caller: &Caller, trace_id: u64, input: &In<'a, H>, mut output: Out<'a, H>) -> Answer
+    where
+        H: Shown,
+    {
         for member in &self.members {
             let call = caller.call(member.host, trace_id);
+            let is_watched = caller.is_watched();
+            if is_watched {
+                observe::enter();
+            }
             let status = member.entry.call(&call, input, &mut output);
+            if is_watched {
+                observe::leave(|| Called {
+                    request: trace_id,
+                    hook: H::NAME,
+                    function: None,
+                    module: &member.ident,
+                    status: Some(status),
+                    said: call.err.to_string(),
+                    input: H::fields(input),
+                    output: Vec::new(),
+                });
+            }
             if status == Status::OK || status == Status::DECLINED {
                 continue;
             }

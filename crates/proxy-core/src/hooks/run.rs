@@ -17,6 +17,7 @@ pub struct RunSlot {
 #[derive(Debug)]
 struct Filled {
     kind: HookKind,
+    layout: String,
     members: Box<[RunMember]>,
 }
 
@@ -58,6 +59,12 @@ impl RunSlot {
         self.filled.get().map_or(HookKind::FIRST, |filled| filled.kind)
     }
 
+    /// The text of its structs as its declarer gives it; empty until the generation is built.
+    #[must_use]
+    pub fn layout(&self) -> &str {
+        self.filled.get().map_or("", |filled| &filled.layout)
+    }
+
     /// Its implementations in order. Any thread.
     #[must_use]
     pub fn members(&self) -> &[RunMember] {
@@ -65,7 +72,7 @@ impl RunSlot {
     }
 
     /// Puts the implementations in; only the first time counts.
-    pub fn fill(&self, kind: HookKind, members: Box<[RunMember]>) {
-        let _ = self.filled.set(Filled { kind, members });
+    pub fn fill(&self, kind: HookKind, layout: &str, members: Box<[RunMember]>) {
+        let _ = self.filled.set(Filled { kind, layout: layout.to_owned(), members });
     }
 }

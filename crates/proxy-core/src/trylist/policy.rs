@@ -1,5 +1,7 @@
 //! A module's policy behind a trylist: the calls, what their answers mean, and what counts as a fault.
 
+mod watch;
+
 use proxy_abi as abi;
 use proxy_abi::{
     Failure, LbIn, LbOut, LoadBalance, NextIn, Outcome, OutcomeResult, ResponseIn, Status, Target,
@@ -11,12 +13,15 @@ use crate::caller::{Caller, Scratch};
 use crate::cluster::Cluster;
 use crate::hash_key::hash;
 use crate::hooks::Member;
+use crate::observe::{self, Field};
+use watch::Owned;
+pub(crate) use watch::{Unwatched, Watch, Watched, Watching};
 
 /// What asking the implementations of `proxy.load_balance` came to.
 #[derive(Debug)]
-pub(crate) enum Begun<'g> {
+pub(crate) enum Begun<'g, W: Watch<'g>> {
     /// A trylist.
-    Policy(Policy<'g>),
+    Policy(Policy<'g, W>),
     /// A fault: the built-in round robin answers.
     Builtin(&'g Builtin),
     /// An orderly error.
@@ -27,7 +32,7 @@ pub(crate) enum Begun<'g> {
 
 /// What `next` came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Pick {
+pub(crate) enum Pick {
     /// Try this one.
     Endpoint(u32),
     /// Nothing more.
@@ -38,18 +43,19 @@ pub(super) enum Pick {
 
 /// A policy broke its contract, or panicked; logged already.
 #[derive(Debug)]
-pub(super) struct Fault;
+pub(crate) struct Fault;
 
 /// A module's trylist with all that its calls need.
 #[derive(Debug)]
-pub(crate) struct Policy<'g> {
+pub(crate) struct Policy<'g, W: Watch<'g>> {
     // Dropped first: the module's `drop` may still use the scratch.
-    trylist: abi::Trylist,
+    trylist: Owned<'g, W>,
     member: &'g Member<LoadBalance>,
     /// The load_balancer_module_id asked for.
     key: &'g str,
     trace_id: u64,
     builtin: &'g Builtin,
+    watch: W,
     _scratch: Lent<'g>,
 }
 
@@ -83,14 +89,14 @@ pub(crate) struct Question<'g> {
     pub(crate) max_attempts: u32,
 }
 
-impl<'g> Policy<'g> {
+impl<'g, W: Watch<'g>> Policy<'g, W> {
     /// Asks `members` in order until one does not decline.
     #[inline]
     pub(crate) fn begin(
         caller: &'g Caller,
         question: &Question<'g>,
         members: impl Iterator<Item = &'g Member<LoadBalance>>,
-    ) -> Begun<'g> {
+    ) -> Begun<'g, W> {
         for member in members {
             match Self::ask(caller, question, member) {
                 Begun::Declined => {}
@@ -101,7 +107,7 @@ impl<'g> Policy<'g> {
     }
 
     #[inline]
-    fn ask(caller: &'g Caller, question: &Question<'g>, member: &'g Member<LoadBalance>) -> Begun<'g> {
+    fn ask(caller: &'g Caller, question: &Question<'g>, member: &'g Member<LoadBalance>) -> Begun<'g, W> {
         let scratch = Lent { caller, memory: caller.take_scratch(member.scratch) };
         let input = LbIn {
             size: size_of::<LbIn<'_>>() as u32,
@@ -120,7 +126,12 @@ impl<'g> Policy<'g> {
         let mut output = LbOut::new();
         let trace_id = question.request.id;
         let call = caller.call(member.host, trace_id);
+        let watch = W::new(trace_id, question.cluster, &member.ident);
+        watch.enter();
         let status = member.entry.call(&call, &input, &mut output);
+        watch.leave("load_balance", Some((status, &call)), |cluster| {
+            [observe::load_balance(&input, cluster), Vec::new()]
+        });
         let fault = |what: &dyn std::fmt::Display| {
             log_fault(&member.ident, question.module_id, trace_id, "load_balance", what);
             Begun::Builtin(question.builtin)
@@ -133,11 +144,12 @@ impl<'g> Policy<'g> {
             }
             Status::OK => match abi::Trylist::new(output) {
                 Ok(trylist) => Begun::Policy(Self {
-                    trylist,
+                    trylist: Owned::new(trylist, watch),
                     member,
                     key: question.module_id,
                     trace_id,
                     builtin: question.builtin,
+                    watch,
                     _scratch: scratch,
                 }),
                 Err(breach) => fault(&format_args!("answered OK with a bad trylist: {breach:?}")),
@@ -165,7 +177,13 @@ impl<'g> Policy<'g> {
             let input = NextIn::new(attempt, cluster.set(), tried.words());
             let mut target = Target::default();
             let call = caller.call(self.member.host, self.trace_id);
-            match self.trylist.next(&call, &input, &mut target) {
+            self.watch.enter();
+            let status = self.trylist.calls.next(&call, &input, &mut target);
+            self.watch.leave("next", Some((status, &call)), |cluster| {
+                let output = if status == Status::OK { observe::next(&target, cluster) } else { Vec::new() };
+                [vec![Field::number("attempt", attempt)], output]
+            });
+            match status {
                 Status::OK if target.index as usize >= cluster.endpoints().len() => {
                     return self.fault(
                         "next",
@@ -216,21 +234,36 @@ impl<'g> Policy<'g> {
     /// Tells of a connection that could not be made.
     pub(super) fn report_failure(&mut self, caller: &Caller, failure: &Failure) -> Result<(), Fault> {
         let call = caller.call(self.member.host, self.trace_id);
-        let status = self.trylist.report_failure(&call, failure);
+        self.watch.enter();
+        let status = self.trylist.calls.report_failure(&call, failure);
+        let fields = |cluster: &Cluster| [observe::failure(failure, cluster), Vec::new()];
+        self.watch.leave("report_failure", Some((status, &call)), fields);
         self.check("report_failure", status, &call)
     }
 
     /// Shows the head of a response.
     pub(super) fn response_head(&mut self, caller: &Caller, head: &ResponseIn<'_>) -> Result<(), Fault> {
+        if W::SHOWS && !self.trylist.calls.has_response_head() {
+            return Ok(());
+        }
         let call = caller.call(self.member.host, self.trace_id);
-        let status = self.trylist.response_head(&call, head);
+        self.watch.enter();
+        let status = self.trylist.calls.response_head(&call, head);
+        let fields = |_: &Cluster| [observe::response(head), Vec::new()];
+        self.watch.leave("response_head", Some((status, &call)), fields);
         self.check("response_head", status, &call)
     }
 
     /// Tells how a target did.
     pub(super) fn done(&mut self, caller: &Caller, outcome: &Outcome) -> Result<(), Fault> {
+        if W::SHOWS && !self.trylist.calls.has_done() {
+            return Ok(());
+        }
         let call = caller.call(self.member.host, self.trace_id);
-        let status = self.trylist.done(&call, outcome);
+        self.watch.enter();
+        let status = self.trylist.calls.done(&call, outcome);
+        let fields = |cluster: &Cluster| [observe::done(outcome, cluster), Vec::new()];
+        self.watch.leave("done", Some((status, &call)), fields);
         self.check("done", status, &call)
     }
 

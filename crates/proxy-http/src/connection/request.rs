@@ -8,6 +8,7 @@ use proxy_abi::{Bytes, FieldAccess, Fields, LogIn, RequestIn, RequestParts, Unit
 use proxy_core::edits::{Edits, Notes};
 use proxy_core::generation::RequestHooks;
 use proxy_core::hooks::Answer as HookAnswer;
+use proxy_core::observe::Finished;
 use proxy_core::routing::{Route, Routed};
 use tracing::info;
 
@@ -44,6 +45,7 @@ impl Connection {
         let fields = RequestFields(request);
         let (notes, edits) = (Notes::default(), Edits::new(&local.caller));
         let view = view(&fields, &notes, id, &self.peer_text);
+        local.caller.begins(&view);
         let source = match request.body() {
             Body::None => Source::Ended,
             Body::Length(length) => Source::Length(length),
@@ -83,6 +85,8 @@ impl Connection {
         };
         local.shared.transactions.log(local.number, &transaction);
         log_hooks(generation.hooks(), &transaction, &view, local);
+        let (status, elapsed) = (transaction.status, transaction.elapsed);
+        local.caller.ends(&Finished { request: id, status, elapsed });
         report.after
     }
 

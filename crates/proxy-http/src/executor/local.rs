@@ -109,6 +109,7 @@ impl Local {
         let count = self.requests.get() + 1;
         self.requests.set(count);
         self.caller.set_now(self.clock.now());
+        self.caller.attend(&self.shared.observation);
         u64::from(self.number) << 48 | count
     }
 

@@ -13,6 +13,7 @@ use proxy_core::caller::Caller;
 use proxy_core::generation::{Generation, Published};
 use proxy_core::lower::configure;
 use proxy_core::module::{LoadModules, ModuleCode};
+use proxy_core::observe::Observation;
 use proxy_http::executor::{Drained, Phase, Seat, Shared, run};
 use proxy_http::names::NameCache;
 use proxy_http::transaction::{Transaction, TransactionLog};
@@ -76,6 +77,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             published: Published::new(Arc::new(generation(conf))),
             names: NameCache::default(),
+            observation: Arc::new(Observation::new(|| 0)),
             transactions: Box::new(Recorder(Mutex::new(sender))),
         });
         let (phase, phases) = watch::channel(Phase::Running);

@@ -33,6 +33,8 @@ impl Page {
 const INDEX: &str = "/hooks     who declares and who implements which hook, in which order\n\
                      /modules   loaded modules\n\
                      /clusters  clusters, their endpoints and live statistics\n\
+                     /trace     requests as they end, with each call into a module; ?hook=NAME, ?request=NUMBER,\n\
+                     \x20          ?count=NUMBER\n\
                      \n\
                      Each is text, or JSON with ?format=json.\n";
 

@@ -7,7 +7,8 @@ use std::sync::Weak;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -21,6 +22,7 @@ use tracing::debug;
 
 use super::pages::{self, Page};
 use super::socket::{File, Socket};
+use super::trace;
 
 /// A socket that is answered at; dropping it ends its thread and removes the file.
 #[derive(Debug)]
@@ -93,24 +95,37 @@ async fn accept(listener: StdListener, shared: Weak<Shared>) {
     }
 }
 
-fn respond(request: &Request<Incoming>, shared: &Weak<Shared>) -> Response<Full<Bytes>> {
-    let page = if request.method() == Method::GET {
-        let uri = request.uri();
-        match shared.upgrade() {
-            Some(shared) => {
-                pages::answer(uri.path(), uri.query().unwrap_or_default(), &shared.published.current().1)
-            }
-            None => Page::text(StatusCode::SERVICE_UNAVAILABLE, "the server is about to end\n".to_owned()),
-        }
-    } else {
-        Page::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n".to_owned())
-    };
-    let mut response = Response::new(Full::new(Bytes::from(page.body)));
-    *response.status_mut() = page.status;
-    let fields = response.headers_mut();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static(page.media_type));
-    if page.status == StatusCode::METHOD_NOT_ALLOWED {
-        fields.insert(ALLOW, HeaderValue::from_static("GET"));
+/// A page, or a stream without an end.
+type Answer = UnsyncBoxBody<Bytes, Infallible>;
+
+fn respond(request: &Request<Incoming>, shared: &Weak<Shared>) -> Response<Answer> {
+    if request.method() != Method::GET {
+        let page = Page::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n".to_owned());
+        let mut response = whole(page);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        return response;
     }
+    let Some(shared) = shared.upgrade() else {
+        let text = "the server is about to end\n".to_owned();
+        return whole(Page::text(StatusCode::SERVICE_UNAVAILABLE, text));
+    };
+    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+    if path != "/trace" {
+        return whole(pages::answer(path, query, &shared.published.current().1));
+    }
+    match trace::answer(query, &shared) {
+        Ok(stream) => response(StatusCode::OK, stream.media_type(), stream.boxed_unsync()),
+        Err(page) => whole(page),
+    }
+}
+
+fn whole(page: Page) -> Response<Answer> {
+    response(page.status, page.media_type, Full::new(Bytes::from(page.body)).boxed_unsync())
+}
+
+fn response(status: StatusCode, media_type: &'static str, body: Answer) -> Response<Answer> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }

@@ -1,8 +1,8 @@
 //! `proxyd module run FILE`: toy origins, the server with the balancer in front of them, and one line for each
-//! request: who was asked, what it answered, in how many nanoseconds, and who served the request in the server.
+//! request: who was asked, what it answered, in how many nanoseconds, and who served the request.
 //!
-//! The timed answers are those of a second instance in the same process, which is asked the same without sockets. So
-//! nothing but the way through the hook is in the time; but a balancer that draws at random draws anew in each.
+//! The answers are the server's own, looked at as `module trace` does. The time is that of `load_balance` and of each
+//! `next` up to the answer.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -11,20 +11,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use proxy_abi::{Fields, Outcome, OutcomeResult, Request, RequestParts};
-use proxy_core::caller::Caller;
-use proxy_core::conf::ProxySettings;
-use proxy_core::generation::Generation;
+use proxy_abi::Status;
+use proxy_core::observe::Datum;
+use tokio::runtime::Runtime;
 
-use super::check::{NoFields, Subject, absolute, build, ident};
+use super::check::{Subject, absolute, ident};
 use crate::command_line::Options;
 use crate::demo::client;
 use crate::demo::origin::Origin;
 use crate::output::{self, Messages};
 use crate::running::Running;
+use crate::trace::{Call, Filter, Record, Seen, Session};
 use crate::{Ended, demo, server};
 
 /// What is run.
@@ -67,13 +67,14 @@ fn shown(run: &Run) -> Result<Ended, String> {
     // Ended last: requests are answered until the server has stopped.
     let origins = (1..=run.endpoints).map(Origin::start).collect::<Result<Vec<_>, _>>()?;
     let addrs: Vec<SocketAddr> = origins.iter().map(Origin::addr).collect();
-    let shadow = build(&subject, &balanced(&subject, &addrs), None)?.0;
     let (running, addr, _directory) = serve(&subject, &addrs)?;
     introduce(&subject, &addrs, addr);
-    let picks = Picks { ident: subject.ident, shadow, caller: Caller::new(0), addr };
+    let picks = Picks::new(subject.ident, addr, &running)?;
     match run.requests {
         Some(requests) => {
+            let mut picks = picks;
             let shown = (1..=requests).try_for_each(|number| picks.show(number));
+            drop(picks);
             let is_clean = running.stop();
             shown?;
             Ok(if is_clean { Ended::Well } else { Ended::Unclean })
@@ -82,7 +83,7 @@ fn shown(run: &Run) -> Result<Ended, String> {
     }
 }
 
-fn until_interrupted(picks: Picks, running: Running) -> Result<Ended, String> {
+fn until_interrupted(mut picks: Picks, running: Running) -> Result<Ended, String> {
     let is_over = Arc::new(AtomicBool::new(false));
     let is_over_there = Arc::clone(&is_over);
     let requests = thread::spawn(move || {
@@ -132,7 +133,7 @@ fn serve(
     );
     std::fs::write(&config, text)
         .map_err(|error| format!("{} cannot be written: {error}", config.display()))?;
-    // One executor, as the second instance has.
+    // One executor, so that the choices are those of one instance in one order.
     let options =
         Options { config: Some(config), defines: vec!["ONE_PROCESS".to_owned()], ..Options::default() };
     let refused = |_| "the server did not start, for the reasons above".to_owned();
@@ -153,15 +154,25 @@ fn introduce(subject: &Subject, addrs: &[SocketAddr], addr: SocketAddr) {
 /// Makes requests and shows what the module makes of them.
 struct Picks {
     ident: String,
-    shadow: Generation,
-    caller: Caller,
     addr: SocketAddr,
+    session: Session,
+    runtime: Runtime,
 }
 
+/// How long a request that was answered may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Picks {
-    fn show(&self, number: u64) -> Result<(), String> {
+    fn new(ident: String, addr: SocketAddr, running: &Running) -> Result<Self, String> {
+        let session = Session::open(running.observation(), Filter::default())
+            .map_err(|_| "the server is looked at by too many".to_owned())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(|error| format!("no runtime to wait in: {error}"))?;
+        Ok(Self { ident, addr, session, runtime })
+    }
+
+    fn show(&mut self, number: u64) -> Result<(), String> {
         let target = format!("/{number}");
-        let picked = self.pick(number, target.as_bytes())?;
         let served = match client::get(self.addr, &target) {
             Ok(answer) => match answer.origin.and_then(|origin| char::from_u32('a' as u32 + origin - 1)) {
                 Some(letter) => format!("the server took {letter}, {}", answer.status),
@@ -169,37 +180,58 @@ impl Picks {
             },
             Err(text) => text,
         };
+        let picked = picked(&self.traced(&target)?);
         output::result(format_args!("{number:>4}  GET {target}  {}: {picked}; {served}\n", self.ident));
         Ok(())
     }
 
-    /// The module's answer and its time, in words.
-    fn pick(&self, number: u64, target: &[u8]) -> Result<String, String> {
-        let routed = self.shadow.servers().route(([127, 0, 0, 1], 80).into(), None, target);
-        let route = routed.route.ok_or("no route leads to the cluster")?;
-        let settings = ProxySettings::default();
-        let parts = RequestParts {
-            version: 11,
-            id: number,
-            method: b"GET",
-            authority: b"run.example",
-            path: target,
-            query: b"",
-            unparsed_uri: target,
-            client: b"127.0.0.1",
-        };
-        let request = Request::new(&parts, Fields::new(&NoFields));
-        let started = Instant::now();
-        let mut trylist = self.shadow.trylist(&self.caller, route, &settings, &request);
-        let endpoint = trylist.next();
-        let took = started.elapsed().as_nanos();
-        trylist.finish(Outcome::of(OutcomeResult::OK));
-        Ok(match (endpoint, trylist.why_ended()) {
-            (Some(endpoint), _) => {
-                let letter = char::from_u32('a' as u32 + endpoint.index).unwrap_or('?');
-                format!("{letter} {} in {took} ns", endpoint.addr)
+    /// The request as the server saw it.
+    fn traced(&mut self, target: &str) -> Result<Record, String> {
+        let Self { session, runtime, .. } = self;
+        let found = async {
+            loop {
+                match std::future::poll_fn(|cx| session.poll_next(cx)).await {
+                    Seen::Request(record) if record.target == target => return record,
+                    Seen::Request(_) | Seen::Missed(_) => {}
+                }
             }
-            (None, why) => format!("nobody ({why:?}) in {took} ns"),
-        })
+        };
+        runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, found).await })
+            .map_err(|_| format!("GET {target} did not end in the server"))
+    }
+}
+
+/// The module's answers and their times, in words.
+fn picked(record: &Record) -> String {
+    let mut words = Vec::new();
+    let mut took = 0;
+    for call in &record.calls {
+        match call.function {
+            Some("load_balance") if call.status == Some(Status::OK) => took = call.nanoseconds,
+            Some("load_balance" | "next") => {
+                took += call.nanoseconds;
+                words.push(format!("{} in {took} ns", answer(call)));
+                took = 0;
+            }
+            _ => {}
+        }
+    }
+    if words.is_empty() { "not asked".to_owned() } else { words.join(", then ") }
+}
+
+/// What a call answered: an endpoint by letter and address, or that there is none.
+fn answer(call: &Call) -> String {
+    let field = |name| call.output.iter().find(|field| field.name == name).map(|field| &field.value);
+    match (field("index"), field("endpoint")) {
+        (Some(Datum::Unsigned(index)), Some(Datum::Text(addr))) => {
+            let letter = u32::try_from(*index).ok().and_then(|index| char::from_u32('a' as u32 + index));
+            format!("{} {addr}", letter.unwrap_or('?'))
+        }
+        _ => match call.status {
+            Some(Status::DONE) => "nobody more".to_owned(),
+            Some(Status::DECLINED) => "declined".to_owned(),
+            status => format!("{:?} {}", status.unwrap_or(Status::ERROR), call.said),
+        },
     }
 }
