@@ -60,10 +60,7 @@ fn run(args: &[String]) -> Result<()> {
             let profile = options.profile("dist")?;
             dist::dist(profile, &options.out("tree")?)
         }
-        "bench" => match options.words.as_slice() {
-            [what] if what == "hook" => bench::hook(),
-            _ => bail!("there is one benchmark so far: bench hook"),
-        },
+        "bench" => bench::run(&options.words),
         "tidy" => options.none().and_then(|()| tidy::run()),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
