@@ -2,6 +2,9 @@
 
 mod callgrind;
 mod hook;
+mod instructions;
+mod peers;
+mod rig;
 
 use anyhow::{Result, bail};
 
@@ -9,8 +12,14 @@ use anyhow::{Result, bail};
 /// words after its verb.
 type Benchmark = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
-const BENCHMARKS: &[Benchmark] =
-    &[("hook", "instructions and allocations of one trip through proxy.load_balance", hook::run)];
+const BENCHMARKS: &[Benchmark] = &[
+    ("hook", "instructions and allocations of one trip through proxy.load_balance", hook::run),
+    (
+        "instructions",
+        "instructions and allocations of one request, against the committed figures",
+        instructions::run,
+    ),
+];
 
 /// Runs the benchmark that the first of `words` names.
 ///

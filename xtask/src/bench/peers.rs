@@ -1,0 +1,4 @@
+//! x
+mod figures;
+mod load;
+mod proxy;
