@@ -21,11 +21,14 @@ const BENCHMARKS: &[Benchmark] = &[
     ),
 ];
 
-/// Runs the benchmark that the first of `words` names.
+/// Runs the benchmark that the first of `words` names; the comparison with other proxies if it names none.
 ///
 /// # Errors
 /// If there is none of that name, it cannot be run, or a bound is missed.
 pub(crate) fn run(words: &[String]) -> Result<()> {
+    if words.first().is_none_or(|word| word.starts_with("--")) {
+        return peers::run(words);
+    }
     let found = words.split_first().and_then(|(verb, rest)| {
         let (_, _, benchmark) = BENCHMARKS.iter().find(|(name, _, _)| name == verb)?;
         Some((benchmark, rest))

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
@@ -71,7 +71,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         );
         match ratio {
             Some(ratio) if ratio > 1.0 + GROWTH => {
-                grown.push(format!("{name} by {:.1} %", (ratio - 1.0) * 100.0))
+                grown.push(format!("{name} by {:.1} %", (ratio - 1.0) * 100.0));
             }
             Some(_) => {}
             None => grown.push(format!("{name} has no committed figure")),

@@ -112,13 +112,13 @@ http {{
     }}
 }}
 ",
-        connections = (task.descriptors / 2).saturating_sub(64).max(1024),
+        connections = task.descriptors.saturating_sub(64).clamp(512, 24_000),
     )
 }
 
 fn haproxy(task: &Task<'_>, addr: SocketAddr) -> String {
-    // Two descriptors a connection, and some for itself.
-    let connections = (task.descriptors / 2).saturating_sub(128).max(512);
+    // It would insist on two descriptors for each, which idle connections do not need.
+    let connections = (task.descriptors * 3 / 5).clamp(512, 24_000);
     // Lines go to its standard output, which is a file here; its own combined format.
     let global = if task.log { "    log stdout len 2048 format raw local0 info\n" } else { "" };
     let log = if task.log {
@@ -136,6 +136,8 @@ fn haproxy(task: &Task<'_>, addr: SocketAddr) -> String {
 global
     nbthread 1
     maxconn {connections}
+    maxpipes 256
+    no strict-limits
     tune.bufsize 32768
 {global}
 defaults
