@@ -197,7 +197,7 @@ fn parents() -> Vec<(u32, u32)> {
 /// The origin, and the addresses it listens at.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    _running: Running,
+    running: Running,
     pub(crate) addrs: Vec<SocketAddr>,
 }
 
@@ -216,7 +216,14 @@ impl Origin {
         BufReader::new(out).read_line(&mut line)?;
         let words = line.trim().strip_prefix("listening ").context("the origin says no address")?;
         let addrs = words.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self { _running: running, addrs })
+        Ok(Self { running, addrs })
+    }
+}
+
+impl Origin {
+    /// Its process.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.running.pids()
     }
 }
 

@@ -138,6 +138,9 @@ global
     maxconn {connections}
     maxpipes 256
     no strict-limits
+    # Idle connections of clients are no reason to close those to origins.
+    tune.pool-low-fd-ratio 95
+    tune.pool-high-fd-ratio 98
     tune.bufsize 32768
 {global}
 defaults
