@@ -5,6 +5,7 @@ mod hook;
 mod instructions;
 mod peers;
 mod rig;
+mod system_calls;
 
 use anyhow::{Result, bail};
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cargo::{cargo, run};
-use crate::{suite, tidy};
+use crate::{bench, suite, tidy};
 
 /// All checks but the tests; with `tests` those too.
 ///
@@ -22,6 +22,8 @@ pub(crate) fn check(tests: bool) -> Result<()> {
     docs.args(["--quiet", "--workspace", "--no-deps", "--document-private-items"]);
     run(docs.env("RUSTDOCFLAGS", "--deny warnings"))?;
     if tests {
+        println!("instructions");
+        bench::run(&["instructions".to_owned()])?;
         suite::test(false)?;
     }
     Ok(())

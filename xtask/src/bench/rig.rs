@@ -153,8 +153,22 @@ impl Running {
     ///
     /// # Errors
     /// If it does not.
-    pub(crate) fn stop(mut self) -> Result<()> {
-        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+    pub(crate) fn stop(self) -> Result<()> {
+        let pid = self.child.id();
+        self.stop_by(pid)
+    }
+
+    /// Asks the program that this one runs to end, and waits for both.
+    ///
+    /// # Errors
+    /// If they do not.
+    pub(crate) fn stop_traced(self) -> Result<()> {
+        let pid = *self.pids().get(1).context("nothing is traced")?;
+        self.stop_by(pid)
+    }
+
+    fn stop_by(mut self, pid: u32) -> Result<()> {
+        if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
             let _ = kill_process(pid, Signal::TERM);
         }
         let deadline = Instant::now() + PATIENCE;
