@@ -3,6 +3,7 @@
 mod callgrind;
 mod committed;
 mod hook;
+mod idle_modules;
 mod instructions;
 mod peers;
 mod rig;
@@ -19,6 +20,11 @@ const BENCHMARKS: &[Benchmark] = &[
         "hook",
         "instructions and allocations of one trip through each balancer, against the committed",
         hook::run,
+    ),
+    (
+        "idle-modules",
+        "instructions of one request with fifty modules that are not asked for",
+        idle_modules::run,
     ),
     ("scan", "least requests over 1000 endpoints, beside the same loop over a plain slice", scan::run),
     (

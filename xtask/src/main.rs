@@ -25,7 +25,9 @@ Usage: cargo xtask VERB
   ci [--lints]                    fmt, tidy, clippy, docs, tests; warnings are errors. --lints leaves out the tests
   modules [--release] [--out DIR] build the modules as files
   dist [--release] [--out DIR]    a tree that works wherever it is moved: DIR/bin/proxyd -d DIR
-  bench hook                      what one trip through proxy.load_balance costs, and that it allocates nothing
+  bench hook [--write]            what one trip through each balancer costs, and that it allocates nothing
+  bench scan                      least requests over 1000 endpoints beside the same loop over a plain slice
+  bench idle-modules              what fifty modules cost a request that has nothing to do with them
   tidy                            what neither compiler nor clippy checks
 
 It works on Linux with glibc, with the Rust toolchain and a C compiler.

@@ -46,7 +46,7 @@ pub struct Endpoint {
     pub id: u64,
     /// `host:port`. Lives as long as the set.
     pub addr: RawBytes,
-    /// Relative capacity, 1 unless configured.
+    /// Relative capacity, 1 unless configured; never 0.
     pub weight: u32,
     /// Whether it may take traffic.
     pub health: Health,

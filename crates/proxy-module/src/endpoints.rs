@@ -132,7 +132,7 @@ impl<'a> Endpoint<'a> {
         ffi::set::addr(self.endpoint)
     }
 
-    /// Relative capacity, 1 unless configured.
+    /// Relative capacity, 1 unless configured; never 0.
     #[must_use]
     #[inline]
     pub const fn weight(&self) -> u32 {

@@ -28,34 +28,52 @@ Counted by `cargo xtask bench hook`, which fails if one has grown by more than 3
 
 /// A balancer that is shipped.
 struct Balancer {
-    /// Its file, without `.so`.
-    file: &'static str,
+    from: From,
     /// What LBMethod calls it; empty for the seed's, which has directives of its own.
     ident: &'static str,
-    /// Modules that take part: ident and file.
+    /// Modules that take part: ident and package.
     beside: &'static [(&'static str, &'static str)],
     /// Lines of configuration.
     lines: &'static [&'static str],
 }
 
+/// What a module is built of.
+#[derive(Clone, Copy)]
+enum From {
+    /// A package, in Rust.
+    Package(&'static str),
+    /// A file of `modules/examples-c`, without `.c`.
+    Example(&'static str),
+}
+
+impl Balancer {
+    /// The name of its file, without `.so`.
+    fn file(&self) -> String {
+        match self.from {
+            From::Package(package) => package.replace('-', "_"),
+            From::Example(name) => format!("mod_{name}"),
+        }
+    }
+}
+
 const BALANCERS: &[Balancer] = &[
-    Balancer { file: "mod_proxy_lb", ident: "", beside: &[], lines: &[] },
-    Balancer { file: "mod_lb_least", ident: "lb_least_module", beside: &[], lines: &[] },
-    Balancer { file: "mod_lb_p2c", ident: "lb_p2c_module", beside: &[], lines: &[] },
+    Balancer { from: From::Package("mod-proxy-lb"), ident: "", beside: &[], lines: &[] },
+    Balancer { from: From::Package("mod-lb-least"), ident: "lb_least_module", beside: &[], lines: &[] },
+    Balancer { from: From::Package("mod-lb-p2c"), ident: "lb_p2c_module", beside: &[], lines: &[] },
     Balancer {
-        file: "mod_lb_ketama",
+        from: From::Package("mod-lb-ketama"),
         ident: "lb_ketama_module",
         beside: &[],
         lines: &["LBHashKey c client"],
     },
     Balancer {
-        file: "mod_lb_geo",
+        from: From::Package("mod-lb-geo"),
         ident: "lb_geo_module",
-        beside: &[("geo_module", "mod_geo"), ("geo_table_module", "mod_geo_table")],
+        beside: &[("geo_module", "mod-geo"), ("geo_table_module", "mod-geo-table")],
         lines: &["GeoTable 127.0.0.0/8 DE", "GeoPrefer DE http://127.0.0.1:4"],
     },
-    Balancer { file: "mod_random", ident: "random_module", beside: &[], lines: &[] },
-    Balancer { file: "mod_least", ident: "least_module", beside: &[], lines: &[] },
+    Balancer { from: From::Example("random"), ident: "random_module", beside: &[], lines: &[] },
+    Balancer { from: From::Example("least"), ident: "least_module", beside: &[], lines: &[] },
 ];
 
 /// Measures, prints, compares; with `--write` makes what was measured the committed figures.
@@ -83,13 +101,11 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         "", "endpoints", "instructions", "committed", "allocations"
     );
     for ((balancer, endpoints), PerRound { instructions, allocations }) in cases.iter().zip(costs) {
-        let name = format!("{}/{endpoints}", balancer.file);
+        let file = balancer.file();
+        let name = format!("{file}/{endpoints}");
         let ratio = committed.note(&name, instructions);
         let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("x {ratio:.3}"));
-        println!(
-            "  {:<14} {endpoints:>9} {instructions:>12.0} {ratio:>9} {allocations:>11.2}",
-            balancer.file
-        );
+        println!("  {file:<14} {endpoints:>9} {instructions:>12.0} {ratio:>9} {allocations:>11.2}");
         if allocations > 0.0 {
             allocating.push(name);
         }
@@ -111,9 +127,14 @@ impl Bench {
         let profile = Profile("dist");
         run_command(cargo("build").args(["--quiet", "--package", "hook-cost", "--profile", profile.0]))?;
         let out = target()?.join("bench");
-        modules::build(profile, &out)?;
-        for example in ["random", "least"] {
-            build_example(example, &out)?;
+        for balancer in BALANCERS {
+            match balancer.from {
+                From::Package(package) => modules::build_package(package, profile, &out).map(drop)?,
+                From::Example(name) => build_example(name, &out)?,
+            }
+            for (_, package) in balancer.beside {
+                modules::build_package(package, profile, &out)?;
+            }
         }
         Ok(Self { program: output_dir(profile)?.join("hook-cost"), out })
     }
@@ -126,10 +147,9 @@ impl Bench {
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| {
-                    while let Some((place, (balancer, endpoints))) = {
+                    loop {
                         let place = next.fetch_add(1, Relaxed);
-                        cases.get(place).map(|case| (place, case))
-                    } {
+                        let Some((balancer, endpoints)) = cases.get(place) else { break };
                         let cost = self.count(balancer, *endpoints);
                         if let Ok(mut costs) = costs.lock() {
                             costs.push((place, cost));
@@ -145,11 +165,14 @@ impl Bench {
 
     fn count(&self, balancer: &Balancer, endpoints: usize) -> Result<PerRound> {
         let module = |file: &str| self.out.join(format!("{file}.so"));
-        let load = |(ident, file): &(&str, &str)| format!("LoadModule {ident} {}", module(file).display());
+        let load = |(ident, package): &(&str, &str)| {
+            format!("LoadModule {ident} {}", module(&package.replace('-', "_")).display())
+        };
+        let name = balancer.file();
         let run = |rounds: u64| {
-            let file = self.out.join(format!("callgrind.{}.{endpoints}.{rounds}", balancer.file));
+            let file = self.out.join(format!("callgrind.{name}.{endpoints}.{rounds}"));
             let mut command = callgrind::command(&file);
-            command.arg(&self.program).arg(module(balancer.file));
+            command.arg(&self.program).arg(module(&name));
             command.args([endpoints.to_string(), rounds.to_string()]);
             if !balancer.ident.is_empty() {
                 command.arg(balancer.ident).args(balancer.beside.iter().map(load)).args(balancer.lines);
