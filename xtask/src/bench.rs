@@ -1,10 +1,13 @@
 //! `bench VERB`: figures that a machine repeats, and the bounds they must keep. One file a benchmark.
 
 mod callgrind;
+mod committed;
 mod hook;
+mod idle_modules;
 mod instructions;
 mod peers;
 mod rig;
+mod scan;
 mod system_calls;
 
 use anyhow::{Result, bail};
@@ -14,7 +17,17 @@ use anyhow::{Result, bail};
 type Benchmark = (&'static str, &'static str, fn(&[String]) -> Result<()>);
 
 const BENCHMARKS: &[Benchmark] = &[
-    ("hook", "instructions and allocations of one trip through proxy.load_balance", hook::run),
+    (
+        "hook",
+        "instructions and allocations of one trip through each balancer, against the committed",
+        hook::run,
+    ),
+    (
+        "idle-modules",
+        "instructions of one request with fifty modules that are not asked for",
+        idle_modules::run,
+    ),
+    ("scan", "least requests over 1000 endpoints, beside the same loop over a plain slice", scan::run),
     (
         "instructions",
         "instructions and allocations of one request, against the committed figures",

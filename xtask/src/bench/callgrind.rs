@@ -26,6 +26,21 @@ pub(crate) fn is_installed() -> bool {
     Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
+/// Whether there is nothing to count with, which is said; where everything was installed on purpose, it fails.
+///
+/// # Errors
+/// If valgrind is missing and `PROXYD_TESTS_REQUIRE_ALL` is set.
+pub(crate) fn is_missing() -> Result<bool> {
+    if is_installed() {
+        return Ok(false);
+    }
+    if std::env::var_os("PROXYD_TESTS_REQUIRE_ALL").is_some() {
+        bail!("valgrind is not installed, and PROXYD_TESTS_REQUIRE_ALL is set");
+    }
+    println!("skipped: valgrind is not installed");
+    Ok(true)
+}
+
 /// valgrind with callgrind, its output going to `file`, before it was told what to run.
 pub(crate) fn command(file: &Path) -> Command {
     let mut command = Command::new("valgrind");
