@@ -23,15 +23,24 @@ pub(crate) fn build_for_tests(out: &Path) -> Result<()> {
     build_below("tests/modules", Profile::DEV, out)
 }
 
+/// Builds the module of one package into `out`; its file.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn build_package(package: &str, profile: Profile, out: &Path) -> Result<PathBuf> {
+    let mut command = cargo("rustc");
+    command.args(["--quiet", "--lib", "--crate-type", "cdylib", "--profile", profile.0]);
+    run(command.args(["--package", package]))?;
+    let file = format!("{}.so", package.replace('-', "_"));
+    let built = output_dir(profile)?.join(format!("lib{file}"));
+    let placed = out.join(file);
+    place(&built, &placed)?;
+    Ok(placed)
+}
+
 fn build_below(dir: &str, profile: Profile, out: &Path) -> Result<()> {
     for package in packages(&root().join(dir))? {
-        let mut command = cargo("rustc");
-        command.args(["--quiet", "--lib", "--crate-type", "cdylib", "--profile", profile.0]);
-        run(command.args(["--package", &package]))?;
-        let file = format!("{}.so", package.replace('-', "_"));
-        let built = output_dir(profile)?.join(format!("lib{file}"));
-        let placed = out.join(file);
-        place(&built, &placed)?;
+        let placed = build_package(&package, profile, out)?;
         println!("built {}", placed.display());
     }
     Ok(())

@@ -409,7 +409,7 @@ typedef struct pm_endpoint {
     uint8_t health; /* PM_HEALTH_ */
     uint8_t flags;
     uint16_t reserved;
-    const pm_stats *stats;
+    const pm_stats *stats; /* never null */
     void *blob; /* memory of all modules; add the offset that pm_host.blob answered */
 } pm_endpoint;
 
@@ -423,7 +423,7 @@ typedef struct pm_endpoint_set {
     pm_bytes name;
     const pm_endpoint *ptr;
     size_t len;
-    const uint32_t *usable; /* indexes of those that may take traffic, ascending */
+    const uint32_t *usable; /* indexes of those that may take traffic, ascending, each once */
     size_t usable_len;
     void *blob; /* null for a set of no cluster */
 } pm_endpoint_set;

@@ -46,7 +46,7 @@ pub struct Endpoint {
     pub id: u64,
     /// `host:port`. Lives as long as the set.
     pub addr: RawBytes,
-    /// Relative capacity, 1 unless configured.
+    /// Relative capacity, 1 unless configured; never 0.
     pub weight: u32,
     /// Whether it may take traffic.
     pub health: Health,
@@ -54,7 +54,7 @@ pub struct Endpoint {
     pub flags: u8,
     /// Reserved, zero.
     pub reserved: u16,
-    /// Its live statistics.
+    /// Its live statistics; never null.
     pub stats: *const Stats,
     /// The modules' own memory for it, see the host's `blob`.
     pub blob: *mut c_void,
@@ -86,7 +86,7 @@ pub struct EndpointSet {
     pub ptr: *const Endpoint,
     /// How many.
     pub len: usize,
-    /// Indexes of those that may take traffic, ascending.
+    /// Indexes of those that may take traffic, ascending, each once.
     pub usable: *const u32,
     /// How many.
     pub usable_len: usize,

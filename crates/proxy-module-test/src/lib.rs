@@ -24,10 +24,7 @@
 //!     }
 //!
 //!     fn next(&self, (): &mut (), attempt: &Attempt<'_>) -> Result<Next> {
-//!         let set = attempt.endpoints();
-//!         let untried = set.usable().iter().copied().filter(|index| !attempt.tried(*index));
-//!         let least = untried.min_by_key(|index| set.get(*index).map(|endpoint| endpoint.in_flight()));
-//!         Ok(least.map_or(Next::Exhausted, Next::Endpoint))
+//!         Ok(attempt.untried().min_by_key(|endpoint| endpoint.in_flight()).into())
 //!     }
 //! }
 //!

@@ -1,7 +1,8 @@
 //! The trait of a policy: where a request's trylist begins, and what it offers next.
 
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoint, Endpoints};
 use crate::slot::InitNumber;
+use crate::untried::{Untried, is_marked};
 use crate::{Cx, Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi};
 
 /// A policy: answers `proxy.load_balance` for the locations that name its module.
@@ -82,6 +83,14 @@ pub enum Next {
     Exhausted,
 }
 
+/// That endpoint, or nothing is left.
+impl From<Option<Endpoint<'_>>> for Next {
+    #[inline]
+    fn from(chosen: Option<Endpoint<'_>>) -> Self {
+        chosen.map_or(Self::Exhausted, |endpoint| Self::Endpoint(endpoint.index()))
+    }
+}
+
 /// One call of [`Balancer::next`].
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -93,31 +102,42 @@ pub struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// The endpoints; the same in all calls for one request.
     #[must_use]
+    #[inline]
     pub const fn endpoints(&self) -> Endpoints<'a> {
         Endpoints::of(self.input.set, self.owner)
     }
 
     /// The circumstances of this call, to run hooks with.
     #[must_use]
+    #[inline]
     pub const fn cx(&self) -> Cx<'a> {
         Cx::new(self.call, self.owner)
     }
 
     /// 0 for the first target of the request.
     #[must_use]
+    #[inline]
     pub const fn number(&self) -> u32 {
         self.input.attempt
     }
 
     /// Whether the endpoint at `index` was tried already in this request.
     #[must_use]
+    #[inline]
     pub fn tried(&self, index: u32) -> bool {
-        let words = crate::ffi::set::tried(self.input);
-        words.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+        is_marked(crate::ffi::set::tried(self.input), index)
+    }
+
+    /// The endpoints that may take traffic and were not tried yet in this request, in the order of their indexes:
+    /// those that a policy chooses among.
+    #[inline]
+    pub fn untried(&self) -> Untried<'a> {
+        Untried::of(self.endpoints(), crate::ffi::set::tried(self.input))
     }
 
     /// Monotonic nanoseconds, read once when the executor woke up.
     #[must_use]
+    #[inline]
     pub const fn now_ns(&self) -> u64 {
         self.call.now_ns
     }
@@ -125,12 +145,14 @@ impl<'a> Attempt<'a> {
     /// A random number below `bound`, all equally likely; 0 if `bound` is 0. From the server, so that a test or a
     /// replay can repeat it.
     #[must_use]
+    #[inline]
     pub fn random_below(&self, bound: u32) -> u32 {
         self.call.random.below(bound)
     }
 
     /// The executor that asks. A number for this call only: the next one may come from another.
     #[must_use]
+    #[inline]
     pub const fn executor(&self) -> u32 {
         self.call.executor
     }

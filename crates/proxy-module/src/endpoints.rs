@@ -21,24 +21,28 @@ impl<'a> Endpoints<'a> {
 
     /// The cluster's name.
     #[must_use]
+    #[inline]
     pub const fn name(&self) -> &'a [u8] {
         ffi::set::name(self.set)
     }
 
     /// How many there are, usable or not.
     #[must_use]
+    #[inline]
     pub const fn len(&self) -> usize {
         self.set.len
     }
 
     /// Whether there is none.
     #[must_use]
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.set.len == 0
     }
 
     /// Another number whenever membership or health changed.
     #[must_use]
+    #[inline]
     pub const fn version(&self) -> u64 {
         self.set.version
     }
@@ -46,28 +50,38 @@ impl<'a> Endpoints<'a> {
     /// The indexes of those that may take traffic, ascending. Walk these: one that skips over the others gives
     /// the successor of a dead endpoint a double share.
     #[must_use]
+    #[inline]
     pub const fn usable(&self) -> &'a [u32] {
         ffi::set::usable(self.set)
     }
 
     /// The endpoint at `index`.
     #[must_use]
+    #[inline]
     pub const fn get(&self, index: u32) -> Option<Endpoint<'a>> {
         match ffi::set::endpoint(self.set, index as usize) {
-            Some(endpoint) => Some(Endpoint { endpoint, owner: self.owner }),
+            Some(endpoint) => Some(Endpoint { endpoint, index, owner: self.owner }),
             None => None,
         }
     }
 
     /// All of them, in the order of their indexes.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Endpoint<'a>> + use<'a> {
-        let all = *self;
-        (0..).map_while(move |index| all.get(index))
+        self.iter_from(0)
+    }
+
+    /// Those from index `first` on.
+    #[inline]
+    pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = Endpoint<'a>> + use<'a> {
+        let owner = self.owner;
+        ffi::set::all(self.set, first).map(move |(index, endpoint)| Endpoint { endpoint, index, owner })
     }
 
     /// The module's own state for this cluster. For a set that belongs to no cluster, and for a slot that another
     /// instance asked for, a state apart.
     #[must_use]
+    #[inline]
     pub fn state<'s, T: Default + Send + Sync + 'static>(&self, slot: &'s ClusterSlot<T>) -> &'s T
     where
         'a: 's,
@@ -92,72 +106,91 @@ impl fmt::Debug for Endpoints<'_> {
 #[derive(Clone, Copy)]
 pub struct Endpoint<'a> {
     endpoint: &'a abi::Endpoint,
+    index: u32,
     owner: InitNumber,
 }
 
 impl<'a> Endpoint<'a> {
+    /// Its place in the set: what [`Next::Endpoint`](crate::Next::Endpoint) takes.
+    #[must_use]
+    #[inline]
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
     /// The same after every reload.
     #[must_use]
+    #[inline]
     pub const fn id(&self) -> u64 {
         self.endpoint.id
     }
 
     /// `host:port`.
     #[must_use]
+    #[inline]
     pub const fn addr(&self) -> &'a [u8] {
         ffi::set::addr(self.endpoint)
     }
 
-    /// Relative capacity, 1 unless configured.
+    /// Relative capacity, 1 unless configured; never 0.
     #[must_use]
+    #[inline]
     pub const fn weight(&self) -> u32 {
         self.endpoint.weight
     }
 
     /// Whether it may take traffic.
     #[must_use]
+    #[inline]
     pub fn is_up(&self) -> bool {
         self.endpoint.health == abi::Health::UP
     }
 
     /// Requests handed to it and not yet finished.
     #[must_use]
+    #[inline]
     pub fn in_flight(&self) -> u32 {
-        self.stats().map_or(0, |stats| stats.in_flight.load(Relaxed))
+        self.stats().in_flight.load(Relaxed)
     }
 
     /// Connections open to it, idle ones included.
     #[must_use]
+    #[inline]
     pub fn conns(&self) -> u32 {
-        self.stats().map_or(0, |stats| stats.conns.load(Relaxed))
+        self.stats().conns.load(Relaxed)
     }
 
     /// Moving average of the time to the first byte of a response, in microseconds.
     #[must_use]
+    #[inline]
     pub fn ewma_us(&self) -> u32 {
-        self.stats().map_or(0, |stats| stats.ewma_us.load(Relaxed))
+        self.stats().ewma_us.load(Relaxed)
     }
 
     /// Failures since the last success.
     #[must_use]
+    #[inline]
     pub fn fails_in_row(&self) -> u32 {
-        self.stats().map_or(0, |stats| stats.fails_in_row.load(Relaxed))
+        self.stats().fails_in_row.load(Relaxed)
     }
 
     /// Requests ever handed to it.
     #[must_use]
+    #[inline]
     pub fn total(&self) -> u64 {
-        self.stats().map_or(0, |stats| stats.total.load(Relaxed))
+        self.stats().total.load(Relaxed)
     }
 
     /// Of these, those that failed.
     #[must_use]
+    #[inline]
     pub fn errors(&self) -> u64 {
-        self.stats().map_or(0, |stats| stats.errors.load(Relaxed))
+        self.stats().errors.load(Relaxed)
     }
 
     /// The module's own state for this endpoint; for a slot that another instance asked for, a state apart.
     #[must_use]
+    #[inline]
     pub fn state<'s, T: Default + Send + Sync + 'static>(&self, slot: &'s EndpointSlot<T>) -> &'s T
     where
         'a: 's,
@@ -165,7 +198,8 @@ impl<'a> Endpoint<'a> {
         ffi::blob::state(self.endpoint.blob, self.owner, &slot.0)
     }
 
-    const fn stats(&self) -> Option<&'a abi::Stats> {
+    #[inline]
+    const fn stats(&self) -> &'a abi::Stats {
         ffi::set::stats(self.endpoint)
     }
 }

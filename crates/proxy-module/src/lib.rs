@@ -70,6 +70,7 @@ mod runner;
 mod slot;
 #[doc(hidden)]
 pub mod testing;
+mod untried;
 
 pub use balancer::{Attempt, Balancer, Begin, Next};
 pub use bridge::remember_panic;
@@ -85,6 +86,7 @@ pub use reports::{Failure, Outcome, ResponseHead};
 pub use request::Request;
 pub use runner::Runner;
 pub use slot::{ClusterSlot, EndpointSlot};
+pub use untried::Untried;
 
 pub use inventory;
 pub use proxy_abi as abi;

@@ -20,7 +20,6 @@ struct Geo {
 
 struct Walk {
     preferred: Option<u32>,
-    offered: usize,
 }
 
 impl Geo {
@@ -51,20 +50,14 @@ impl Balancer for Geo {
         };
         let located = (answer == Answer::Ok).then(|| found.country());
         let preferred = located.and_then(|country| self.preferred(country, set));
-        Ok(Begin::Trylist(Walk { preferred, offered: 0 }))
+        Ok(Begin::Trylist(Walk { preferred }))
     }
 
     fn next(&self, walk: &mut Walk, attempt: &Attempt<'_>) -> Result<Next> {
         if let Some(index) = walk.preferred.take() {
             return Ok(Next::Endpoint(index));
         }
-        let endpoints = attempt.endpoints();
-        let rest = endpoints.usable().get(walk.offered..).unwrap_or_default();
-        let Some(skipped) = rest.iter().position(|index| !attempt.tried(*index)) else {
-            return Ok(Next::Exhausted);
-        };
-        walk.offered += skipped + 1;
-        Ok(Next::Endpoint(rest[skipped]))
+        Ok(attempt.untried().next().into())
     }
 }
 

@@ -28,7 +28,6 @@
 //! all others, yet never left out, for it may be the only one there is.
 #![forbid(unsafe_code)]
 
-use std::cmp::Ordering;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use proxy_module::prelude::*;
@@ -60,20 +59,15 @@ impl Balancer for LeastRequests {
     }
 
     fn next(&self, _walk: &mut (), attempt: &Attempt<'_>) -> Result<Next> {
-        let set = attempt.endpoints();
-        let turn = set.state(&self.turn);
+        let turn = attempt.endpoints().state(&self.turn);
         let first = turn.load(Relaxed);
-        let untried = set.usable().iter().copied().filter(|&index| !attempt.tried(index));
-        let candidates = untried.filter_map(|index| {
-            let endpoint = set.get(index)?;
-            let is_cooling = attempt.now_ns() < endpoint.state(&self.cools_until).load(Relaxed);
-            let (requests, weight) = (u64::from(endpoint.in_flight()) + 1, u64::from(endpoint.weight()));
-            Some(Candidate { index, is_cooling, requests, weight, has_had_its_turn: index < first })
-        });
-        // Ascending, and of equals the first one is found.
-        let Some(least) = candidates.min_by(Candidate::compare) else { return Ok(Next::Exhausted) };
-        turn.store(least.index + 1, Relaxed);
-        Ok(Next::Endpoint(least.index))
+        let is_cooling =
+            |endpoint: &Endpoint<'_>| attempt.now_ns() < endpoint.state(&self.cools_until).load(Relaxed);
+        let least = least_loaded(attempt, first, |endpoint| !is_cooling(endpoint))
+            .or_else(|| least_loaded(attempt, first, |_| true));
+        let Some(index) = least else { return Ok(Next::Exhausted) };
+        turn.store(index + 1, Relaxed);
+        Ok(Next::Endpoint(index))
     }
 
     fn failed(&self, _walk: &mut (), failure: &Failure<'_>) {
@@ -90,21 +84,37 @@ impl Balancer for LeastRequests {
     }
 }
 
-/// An endpoint that may be next, and what speaks against it.
-struct Candidate {
-    index: u32,
-    is_cooling: bool,
-    requests: u64,
-    weight: u64,
-    has_had_its_turn: bool,
+/// The index of the least loaded among the untried endpoints for which `is_wanted`. Asked of those alone that would
+/// win, which in a long list are few.
+fn least_loaded(attempt: &Attempt<'_>, first: u32, is_wanted: impl Fn(&Endpoint<'_>) -> bool) -> Option<u32> {
+    let least = attempt.untried().fold(Load::INFINITE, |least, endpoint| {
+        let load = Load::of(&endpoint);
+        if load.is_less_than(&least, first) && is_wanted(&endpoint) { load } else { least }
+    });
+    (least.weight > 0).then_some(least.index)
 }
 
-impl Candidate {
-    /// Less is better.
-    fn compare(&self, other: &Self) -> Ordering {
-        let load = || (self.requests * other.weight).cmp(&(other.requests * self.weight));
-        let turn = || self.has_had_its_turn.cmp(&other.has_had_its_turn);
-        self.is_cooling.cmp(&other.is_cooling).then_with(load).then_with(turn)
+/// What speaks against an endpoint.
+struct Load {
+    requests: u32,
+    weight: u32,
+    index: u32,
+}
+
+impl Load {
+    /// More than any endpoint has: one divided by nothing.
+    const INFINITE: Self = Self { requests: 1, weight: 0, index: u32::MAX };
+
+    fn of(endpoint: &Endpoint<'_>) -> Self {
+        let requests = endpoint.in_flight().saturating_add(1);
+        Self { requests, weight: endpoint.weight(), index: endpoint.index() }
+    }
+
+    /// Among equals those before `first` come last.
+    fn is_less_than(&self, other: &Self, first: u32) -> bool {
+        let ours = u64::from(self.requests) * u64::from(other.weight);
+        let theirs = u64::from(other.requests) * u64::from(self.weight);
+        ours < theirs || ours == theirs && other.index < first && first <= self.index
     }
 }
 

@@ -55,53 +55,39 @@ impl Balancer for TwoChoices {
 
     fn next(&self, _walk: &mut (), attempt: &Attempt<'_>) -> Result<Next> {
         let Some(first) = self.draw(attempt, None) else { return Ok(Next::Exhausted) };
-        let Some(second) = self.draw(attempt, Some(first.index)) else {
-            return Ok(Next::Endpoint(first.index));
+        let Some(second) = self.draw(attempt, Some(first.index())) else {
+            return Ok(Next::Endpoint(first.index()));
         };
-        let better = if second.has_less_to_do(&first) { second } else { first };
-        Ok(Next::Endpoint(better.index))
-    }
-}
-
-struct Drawn<'a> {
-    index: u32,
-    endpoint: Endpoint<'a>,
-}
-
-impl Drawn<'_> {
-    /// a/b < c/d, without a division.
-    fn has_less_to_do(&self, other: &Self) -> bool {
-        let requests = |drawn: &Self| u64::from(drawn.endpoint.in_flight()) + 1;
-        let weight = |drawn: &Self| u64::from(drawn.endpoint.weight());
-        requests(self) * weight(other) < requests(other) * weight(self)
+        let better = if has_less_to_do(second, first) { second } else { first };
+        Ok(Next::Endpoint(better.index()))
     }
 }
 
 impl TwoChoices {
     /// One endpoint that may be tried, by weight, but not `except`; none if there is none.
-    fn draw<'a>(&self, attempt: &Attempt<'a>, except: Option<u32>) -> Option<Drawn<'a>> {
+    fn draw<'a>(&self, attempt: &Attempt<'a>, except: Option<u32>) -> Option<Endpoint<'a>> {
         let set = attempt.endpoints();
         let usable = set.usable();
         let heaviest = *set
             .state(&self.heaviest)
             .get_or_init(|| set.iter().map(|endpoint| endpoint.weight()).max().unwrap_or_default());
         for _ in 0..PATIENCE {
-            let place = attempt.random_below(usable.len() as u32) as usize;
-            let drawn = candidate(attempt, *usable.get(place)?, except);
-            if drawn.as_ref().is_some_and(|drawn| attempt.random_below(heaviest) < drawn.endpoint.weight()) {
-                return drawn;
+            let index = *usable.get(attempt.random_below(usable.len() as u32) as usize)?;
+            let drawn = set.get(index)?;
+            let may_be_tried = except != Some(index) && !attempt.tried(index);
+            if may_be_tried && attempt.random_below(heaviest) < drawn.weight() {
+                return Some(drawn);
             }
         }
         draw_from_sum(attempt, except)
     }
 }
 
-fn draw_from_sum<'a>(attempt: &Attempt<'a>, except: Option<u32>) -> Option<Drawn<'a>> {
-    let usable = attempt.endpoints().usable();
-    let candidates = || usable.iter().filter_map(|&index| candidate(attempt, index, except));
-    let sum = candidates().map(|drawn| drawn.endpoint.weight()).fold(0, u32::saturating_add);
+fn draw_from_sum<'a>(attempt: &Attempt<'a>, except: Option<u32>) -> Option<Endpoint<'a>> {
+    let candidates = || attempt.untried().filter(|endpoint| except != Some(endpoint.index()));
+    let sum = candidates().map(|endpoint| endpoint.weight()).fold(0, u32::saturating_add);
     let mut left = attempt.random_below(sum);
-    candidates().find(|drawn| match left.checked_sub(drawn.endpoint.weight()) {
+    candidates().find(|endpoint| match left.checked_sub(endpoint.weight()) {
         Some(rest) => {
             left = rest;
             false
@@ -110,9 +96,11 @@ fn draw_from_sum<'a>(attempt: &Attempt<'a>, except: Option<u32>) -> Option<Drawn
     })
 }
 
-fn candidate<'a>(attempt: &Attempt<'a>, index: u32, except: Option<u32>) -> Option<Drawn<'a>> {
-    let endpoint = attempt.endpoints().get(index)?;
-    (except != Some(index) && !attempt.tried(index)).then_some(Drawn { index, endpoint })
+/// a/b < c/d, without a division.
+fn has_less_to_do(one: Endpoint<'_>, other: Endpoint<'_>) -> bool {
+    let requests = |endpoint: Endpoint<'_>| u64::from(endpoint.in_flight()) + 1;
+    let weight = |endpoint: Endpoint<'_>| u64::from(endpoint.weight());
+    requests(one) * weight(other) < requests(other) * weight(one)
 }
 
 proxy_module::module!(lb_p2c_module: balancer TwoChoices);

@@ -16,10 +16,8 @@ impl Balancer for Random {
     }
 
     fn next(&self, (): &mut (), attempt: &Attempt<'_>) -> Result<Next> {
-        let usable = attempt.endpoints().usable();
-        let untried = || usable.iter().filter(|index| !attempt.tried(**index));
-        let drawn = attempt.random_below(untried().count() as u32);
-        Ok(untried().nth(drawn as usize).map_or(Next::Exhausted, |index| Next::Endpoint(*index)))
+        let drawn = attempt.random_below(attempt.untried().count() as u32);
+        Ok(attempt.untried().nth(drawn as usize).into())
     }
 }
 

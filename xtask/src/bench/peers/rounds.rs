@@ -1,0 +1,129 @@
+//! Interleaved rounds: A B C, A B C, and so on, without those in which others used the proxies' core.
+
+use anyhow::{Context, Result};
+
+use super::Bench;
+use super::figures::median;
+use super::load::{Load, Round, run};
+use super::proxy::Serving;
+
+/// A round counts if others took no more than this of either core.
+const QUIET: f64 = 0.10;
+/// Below this, the proxy waited for the clients rather than the other way round.
+const FULL: f64 = 0.90;
+
+/// The rounds of one proxy.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rounds {
+    /// Those that count.
+    kept: Vec<Round>,
+    disturbed: Vec<Round>,
+}
+
+impl Rounds {
+    #[cfg(test)]
+    pub(crate) fn of(round: Round) -> Self {
+        Self { kept: vec![round], disturbed: Vec::new() }
+    }
+
+    pub(crate) fn median(&self, of: impl Fn(&Round) -> f64) -> f64 {
+        median(self.kept.iter().map(of))
+    }
+
+    /// Errors of all rounds, counted or not.
+    pub(crate) fn errors(&self) -> u64 {
+        self.kept.iter().chain(&self.disturbed).map(|round| round.errors).sum()
+    }
+
+    /// What a reader has to know of these rounds.
+    pub(crate) fn notes(&self) -> String {
+        let mut notes = Vec::new();
+        if self.median(Round::busyness) < FULL {
+            notes.push("load-bound".to_owned());
+        }
+        let [others, beside] =
+            [self.median(|round| round.others), self.median(|round| round.others_of_clients)];
+        if others.max(beside) > QUIET {
+            let (others, beside) = (others * 100.0, beside * 100.0);
+            notes.push(format!(
+                "no quiet round: others took {others:.0} % of core 0, {beside:.0} % of core 1"
+            ));
+        } else if !self.disturbed.is_empty() {
+            notes.push(format!("{} rounds discarded", self.disturbed.len()));
+        }
+        if self.errors() > 0 {
+            notes.push(format!("{} ERRORS", self.errors()));
+        }
+        notes.join(", ")
+    }
+
+    fn add(&mut self, round: Round, discard: bool) {
+        let disturbed = round.others.max(round.others_of_clients) > QUIET;
+        if discard && disturbed { self.disturbed.push(round) } else { self.kept.push(round) }
+    }
+
+    /// Disturbed rounds are better than none.
+    fn settle(mut self) -> Self {
+        if self.kept.is_empty() {
+            self.kept = std::mem::take(&mut self.disturbed);
+        }
+        self
+    }
+}
+
+/// Runs the wanted number of rounds of each proxy in turn; and up to as many again, while one of them lacks quiet
+/// ones. With two executors a core is not one proxy's, and there is nothing to `discard` by.
+///
+/// # Errors
+/// If the clients give up.
+pub(crate) fn interleaved(
+    bench: &Bench,
+    proxies: &[(&str, &Serving)],
+    load: &Load,
+    discard: bool,
+) -> Result<Vec<Rounds>> {
+    let wanted = bench.options.rounds;
+    let mut rounds = vec![Rounds::default(); proxies.len()];
+    for turn in 0..wanted * 2 {
+        if turn >= wanted && rounds.iter().all(|rounds| rounds.kept.len() >= wanted) {
+            break;
+        }
+        for ((name, serving), rounds) in proxies.iter().zip(&mut rounds) {
+            let round = run(bench, serving, load).with_context(|| (*name).to_owned())?;
+            rounds.add(round, discard);
+        }
+    }
+    Ok(rounds.into_iter().map(Rounds::settle).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(requests: f64, others: f64) -> Round {
+        Round { requests, others, seconds: 1.0, cpu: 0.5, busy: 0.8, ..Round::default() }
+    }
+
+    #[test]
+    fn rounds_that_others_disturbed_do_not_count() {
+        let mut rounds = Rounds::default();
+        rounds.add(round(100.0, 0.05), true);
+        rounds.add(round(10.0, 0.45), true);
+        rounds.add(Round { others_of_clients: 0.3, ..round(20.0, 0.0) }, true);
+        rounds.add(round(120.0, 0.08), true);
+        let rounds = rounds.settle();
+        assert_eq!(rounds.median(Round::per_second), 110.0);
+        assert_eq!(rounds.notes(), "load-bound, 2 rounds discarded");
+    }
+
+    #[test]
+    fn without_a_quiet_round_all_count_and_it_is_said() {
+        let mut rounds = Rounds::default();
+        rounds.add(round(100.0, 0.45), true);
+        rounds.add(Round { errors: 2, busy: 0.95, ..round(200.0, 0.45) }, true);
+        let rounds = rounds.settle();
+        assert_eq!(rounds.median(Round::per_second), 150.0);
+        let notes = "load-bound, no quiet round: others took 45 % of core 0, 0 % of core 1, 2 ERRORS";
+        assert_eq!(rounds.notes(), notes);
+    }
+}
