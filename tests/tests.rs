@@ -29,4 +29,6 @@ mod providers;
 mod request_errors;
 mod request_hooks;
 mod signals;
+mod template;
 mod trace;
+mod trylists;

@@ -27,8 +27,11 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Method, target and fields as the other parser sees them; none if it sees no whole head.
-fn theirs(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>, Fields, usize)> {
+/// Method, target, fields, and the length of the head.
+type Seen = (Vec<u8>, Vec<u8>, Fields, usize);
+
+/// A head as the other parser sees it; none if it sees no whole head.
+fn theirs(bytes: &[u8]) -> Option<Seen> {
     let mut slots = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut slots);
     let httparse::Status::Complete(len) = request.parse(bytes).ok()? else { return None };
@@ -38,7 +41,7 @@ fn theirs(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>, Fields, usize)> {
 }
 
 /// The same, as we see them; any fault, and what is not whole, is an error.
-fn ours(head: &mut RequestHead, bytes: &[u8]) -> Result<(Vec<u8>, Vec<u8>, Fields, usize), Option<Reject>> {
+fn ours(head: &mut RequestHead, bytes: &[u8]) -> Result<Seen, Option<Reject>> {
     match head.parse(bytes, &Limits::default()) {
         Ok(Parsed::Complete(len)) => {
             let request = head.view(&bytes[..len]);
