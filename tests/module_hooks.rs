@@ -42,15 +42,35 @@ fn a_balancer_uses_the_hook_and_does_without_it() {
     let cases = [(String::new(), "a"), (geo(), "a"), (table(), "a"), (geo() + &table(), "b")];
     for (lines, name) in cases {
         let (a, b) = (Origin::named("a"), Origin::named("b"));
-        let server = Server::conf(&format!(
-            "{lines}{}GeoPrefer DE {}\n<Proxy balancer://c>\nBalancerMember {}\nBalancerMember {}\n</Proxy>\n\
-             LBMethod c lb_geo_module\nProxyPass / balancer://c/\n",
-            load("lb_geo_module", &modules::rust("mod-lb-geo")),
-            b.url(),
-            a.url(),
-            b.url()
-        ).replace("GeoDeny xx DE", "GeoDeny xx"));
+        let server = Server::conf(
+            &format!(
+                "{lines}{}GeoCluster c {} {}\nGeoPrefer DE {}\nGeoProxyPass / c\n",
+                load("lb_geo_module", &modules::rust("mod-lb-geo")),
+                a.url(),
+                b.url(),
+                b.url()
+            )
+            .replace("GeoDeny xx DE", "GeoDeny xx"),
+        );
         assert_eq!(server.get("/").text(), name, "{lines}");
+    }
+}
+
+#[test]
+fn a_preference_for_nobody_is_refused_by_name() {
+    let lb_geo = load("lb_geo_module", &modules::rust("mod-lb-geo"));
+    for (lines, why) in [
+        (
+            "GeoPrefer DE http://127.0.0.1:2\n",
+            "lb_geo_module: GeoPrefer DE http://127.0.0.1:2: no GeoCluster has that",
+        ),
+        ("GeoPrefer DE http://127.0.0.1:1/\n", "add it to one, or write its URL as it stands there"),
+        ("GeoPrefer DEU http://127.0.0.1:1\n", "GeoPrefer DEU: write a country's two letters, as DE"),
+    ] {
+        let text = format!("{lb_geo}GeoCluster c http://127.0.0.1:1\nGeoProxyPass / c\n{lines}");
+        let run = Setup::new(Syntax::Conf, &text).check(&["-t"]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(run.stderr.contains(why), "`{why}` is not in {}", run.stderr);
     }
 }
 
