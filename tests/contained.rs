@@ -169,6 +169,10 @@ fn a_panic_before_the_first_request_refuses_the_configuration_and_names_the_modu
         let run =
             crate::support::server::Setup::new(crate::support::config::Syntax::Conf, &text).check(&["-t"]);
         assert_eq!(run.code, Some(1), "{run:?}");
-        assert!(run.stderr.contains("hostile_module: panicked in init: panicked at ") && run.stderr.contains(words), "{run:?}");
+        assert!(
+            run.stderr.contains("hostile_module: panicked in init: panicked at ")
+                && run.stderr.contains(words),
+            "{run:?}"
+        );
     }
 }

@@ -142,3 +142,50 @@ fn a_fault_of_an_implementation_is_blamed_on_it() {
     server.wait_for_log("c_geo_module answered PANICKED to com.example.geo.locate: the atlas is torn");
     assert!(server.is_running());
 }
+
+fn nested(flags: &[&str]) -> (u16, String) {
+    let origin = Origin::named("ok");
+    let lines = load("c_nest_module", &modules::c("tests/modules/c_nest.c", flags)) + "LogLevel info\n";
+    let server = Server::conf(&format!("{lines}ProxyPass / {}/\n", origin.url()));
+    let statuses = [(); 3].map(|()| server.get("/").status);
+    assert_eq!(statuses, [statuses[0]; 3], "{flags:?}: the chain of calls was left again");
+    (statuses[0], server.stop().1)
+}
+
+/// A module in C declares, implements and runs them, one within the other.
+#[test]
+fn a_ninth_run_within_runs_is_refused_and_so_is_one_that_is_running() {
+    for (flags, status, ran) in [
+        (&["-DDEPTH=2"][..], 200, 2),
+        (&["-DDEPTH=8"], 200, 8),
+        (&["-DDEPTH=9"], 508, 8),
+        (&["-DDEPTH=30"], 508, 8),
+        (&["-DDEPTH=1", "-DLOOP"], 508, 1),
+        (&["-DDEPTH=3", "-DLOOP"], 508, 3),
+    ] {
+        let (got, log) = nested(flags);
+        assert_eq!(got, status, "{flags:?}: {log}");
+        assert_eq!(log.matches(&format!("nest: {ran} ran")).count(), 3, "{flags:?}: {log}");
+    }
+}
+
+/// What a panic comes to under load is a topic of `contained`.
+#[test]
+fn a_panic_of_a_rust_implementation_is_told_once_with_its_place_and_the_next_request_works() {
+    let origin = Origin::named("ok");
+    let hostile = load("hostile_module", &modules::rust("mod-hostile")) + "HostileMode locate-panic\n";
+    let server = Server::conf(&format!("{}{hostile}ProxyPass / {}/\n", geo(), origin.url()));
+    assert_eq!([server.get("/").status, server.get("/").status], [500, 500]);
+    let log = server.stop().1;
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("hostile locate")).collect();
+    assert_eq!(told.len(), 2, "{log}");
+    for part in [
+        "hostile_module answered PANICKED to com.example.geo.locate: panicked at ",
+        "mod-hostile/src/lib.rs:",
+    ] {
+        assert!(told[0].contains(part), "{part} is not in {}", told[0]);
+    }
+    let refused =
+        log.lines().find(|line| line.contains("geo_module:error] hostile_module answered PANICKED"));
+    assert!(refused.is_some_and(|line| line.contains("hook=proxy.access_checker status=ERROR")), "{log}");
+}

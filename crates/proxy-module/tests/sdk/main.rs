@@ -5,4 +5,5 @@ mod fake_host;
 mod faults;
 mod general;
 mod round_robin;
+mod runners;
 mod slots;
