@@ -161,3 +161,6 @@ fn clusters_text(generation: &Generation) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
