@@ -2,7 +2,7 @@
 
 use crate::endpoints::Endpoints;
 use crate::slot::InitNumber;
-use crate::{Cx, Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi};
+use crate::{Cx, Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi, inject};
 
 /// A policy: answers `proxy.load_balance` for the locations that name its module.
 ///
@@ -112,6 +112,7 @@ impl<'a> Attempt<'a> {
     /// Whether the endpoint at `index` was tried already in this request.
     #[must_use]
     pub fn tried(&self, index: u32) -> bool {
+        inject::point();
         let words = crate::ffi::set::tried(self.input);
         words.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
@@ -126,6 +127,7 @@ impl<'a> Attempt<'a> {
     /// replay can repeat it.
     #[must_use]
     pub fn random_below(&self, bound: u32) -> u32 {
+        inject::point();
         self.call.random.below(bound)
     }
 

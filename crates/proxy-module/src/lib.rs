@@ -62,6 +62,7 @@ mod ffi;
 mod general;
 mod guard;
 mod init;
+mod inject;
 mod record;
 mod reports;
 mod request;
