@@ -13,7 +13,7 @@ use crate::ffi::tree::Tree;
 use crate::slot::{InitNumber, Slot};
 use crate::{ClusterSlot, EndpointSlot, Error, Result, Runner};
 
-/// The making of an instance. What it registers counts only if `new` succeeds.
+/// The making of an instance, on the server's main thread. What it registers counts only if `new` succeeds.
 pub struct Init<'a> {
     site: Site<'a>,
 }
