@@ -119,7 +119,7 @@
 //! | kind | who is called | what comes of it |
 //! |---|---|---|
 //! | `FIRST` | in order, until one does not decline | that one's answer; a decline if all do |
-//! | `ALL` | all in order, until one objects by a status or an error | the objection; else `Ok`, or a decline if all declined |
+//! | `ALL` | all, until one objects by a status or an error | the objection; else `Ok`, or a decline if all declined |
 //! | `VOID` | all, whatever they answer | `Ok`; errors and panics are in the log |
 //! | `KEYED` | as `FIRST`, those for the key first, then those for any | that one's answer; a decline if all do |
 //!
