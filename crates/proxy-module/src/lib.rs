@@ -48,8 +48,8 @@
 //! `proxyd module new lb-mine` writes a crate that is built at once: its `crate-type` is `["cdylib", "rlib"]`, so that
 //! `cargo build --release` makes the file that `LoadModule` loads and `cargo test` links the rest. `proxy-module-test` is
 //! the host of these tests, and `proxyd module check` runs the rules of every balancer on the file. The same crate linked
-//! into the server is a module that is compiled in. All unsafe code stands in the private module `ffi`; what it relies on is written in
-//! `SAFETY.md` of `proxy-abi`.
+//! into the server is a module that is compiled in. All unsafe code stands in the private module `ffi`; what it relies on
+//! is written in `SAFETY.md` of `proxy-abi`.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
