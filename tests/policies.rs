@@ -3,6 +3,7 @@
 
 mod c;
 mod every_policy;
+mod executors;
 mod ketama;
 mod least;
 mod live;

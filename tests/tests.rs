@@ -12,6 +12,7 @@ mod admin;
 mod authors;
 mod command_line;
 mod config_errors;
+mod contained;
 mod desync;
 mod edits;
 mod failover;

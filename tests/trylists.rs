@@ -1,6 +1,5 @@
 //! What the owner of a trylist owes it: one done for each target, one drop, and nothing left in flight.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,7 +7,7 @@ use std::thread;
 use crate::support::client::Client;
 use crate::support::config::load_line as load;
 use crate::support::modules;
-use crate::support::origin::{Origin, read_head};
+use crate::support::origin::Origin;
 use crate::support::ports::Refused;
 use crate::support::server::Server;
 use crate::support::told::figure;
@@ -91,18 +90,6 @@ fn lbmethod_hands_a_cluster_of_the_round_robin_to_a_module_in_c() {
     assert_eq!(counts(server).begin, 3);
 }
 
-/// An origin that answers as fast as a test allows, and keeps no ledger.
-fn quick() -> Origin {
-    Origin::conversing(|_, mut stream, _| {
-        let mut head = Vec::new();
-        loop {
-            head.clear();
-            read_head(&mut stream, &mut head)?;
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
-        }
-    })
-}
-
 const CLIENTS: usize = 8;
 
 /// So many requests by several clients at once, of which one in ten is broken off: some while their answer is
@@ -137,7 +124,7 @@ fn storm(addr: SocketAddr, requests: usize) -> usize {
 #[test]
 fn a_hundred_thousand_requests_with_aborts_and_a_dead_endpoint_leave_no_trylist_behind() {
     const REQUESTS: usize = 100_000;
-    let (refused, origins) = (Refused::new(), [quick(), quick()]);
+    let (refused, origins) = (Refused::new(), [Origin::quick(), Origin::quick()]);
     let [one, two] = origins.each_ref().map(Origin::url);
     let server = counter(&[one, refused.url(), two]);
     assert_eq!(storm(server.addr(), REQUESTS), REQUESTS / 10 * 9);
@@ -152,7 +139,7 @@ fn a_hundred_thousand_requests_with_aborts_and_a_dead_endpoint_leave_no_trylist_
 
 #[test]
 fn what_is_in_flight_returns_to_zero_after_aborts_and_failures() {
-    let (refused, origin) = (Refused::new(), quick());
+    let (refused, origin) = (Refused::new(), Origin::quick());
     let mut server = Server::conf(&format!(
         "{}{{lb}}\nLogLevel info last_first_module:debug\nLBServerCluster c {}\nLBServerCluster c {}\nLBProxyPass / c\n\
          LBMethod c last_first_module\n",

@@ -64,6 +64,29 @@ fn eight_executors_choose_alike_from_the_first_request_on() {
     }
 }
 
+/// The recording that Pingora compares itself with: nine servers of weight 100 at nginx. It is the file
+/// `pingora-ketama/test-data/sample-nginx-upstream.csv` of cloudflare/pingora, under the Apache License 2.0.
+#[test]
+fn chooses_as_nginx_did_for_pingora() {
+    let servers: Vec<(String, u32)> = (1..=9).map(|number| (format!("10.0.0.{number}:443"), 100)).collect();
+    let rig = Rig::of(&Policy::ketama(), &servers, "");
+    let recorded =
+        include_str!("../data/ketama-pingora.csv").lines().map(|line| line.rsplit_once(',').unwrap());
+    thread::scope(|scope| {
+        for executor in [0, 1, 2, 3, 4, 5, 6, 7] {
+            let (rig, recorded) = (&rig, recorded.clone());
+            scope.spawn(move || {
+                let (caller, mut equal) = (Caller::new(executor), 0);
+                for (uri, server) in recorded {
+                    assert_eq!(chosen(rig, &caller, uri), server, "{uri}");
+                    equal += 1;
+                }
+                assert!(equal >= 1000, "{equal}");
+            });
+        }
+    });
+}
+
 #[test]
 fn the_order_of_the_file_does_not_matter() {
     for mut cluster in recorded() {

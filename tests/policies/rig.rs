@@ -25,6 +25,11 @@ pub(super) struct Policy {
 }
 
 impl Policy {
+    /// The seed's; loaded as a file also where the program under test has it compiled in.
+    pub(super) fn round_robin() -> Self {
+        Self { ident: "proxy_lb_module", file: modules::proxy_lb() }
+    }
+
     pub(super) fn least() -> Self {
         Self { ident: "lb_least_module", file: modules::rust("mod-lb-least") }
     }

@@ -5,6 +5,7 @@ pub(crate) mod backlog;
 pub(crate) mod client;
 #[macro_use]
 pub(crate) mod config;
+pub(crate) mod load;
 pub(crate) mod modules;
 pub(crate) mod origin;
 pub(crate) mod ports;

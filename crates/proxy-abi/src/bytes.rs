@@ -27,6 +27,9 @@ impl<'a> Bytes<'a> {
     /// No bytes at all.
     pub const EMPTY: Self = Self::new(&[]);
 
+    /// No bytes at all, at a null pointer: what a host or a module in C may hand over for them.
+    pub const NULL: Self = Self { ptr: core::ptr::null(), len: 0, borrow: PhantomData };
+
     /// Borrows `bytes`.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {

@@ -174,15 +174,22 @@ pub(crate) fn failed(status: Status) -> bool {
     status != Status::OK && status != Status::DECLINED && status.as_http().is_none()
 }
 
-/// Puts in front of an implementation's words whose they are, since the module that ran the hook is who passes
-/// them on; a VOID hook's are logged at once, as nobody looks at its answers.
+/// Puts in front of an implementation's words whose they are, since the module that ran the hook is who passes them
+/// on, or does without. A VOID hook's are logged at once, as nobody looks at its answers; and so are those of a fault,
+/// as whoever ran the hook is not to hide that another module is broken.
 #[cold]
 fn blame(call: &Call<'_>, slot: &RunSlot, member: &RunMember, status: Status) {
+    let (hook, module) = (slot.name(), &*member.ident);
     if slot.kind() == HookKind::VOID {
-        tracing::error!(hook = slot.name(), module = &*member.ident, ?status, "{}", call.err);
+        tracing::error!(hook, module, ?status, "{}", call.err);
         return;
     }
-    let text = format!("{} answered {status:?} to {}: {}", member.ident, slot.name(), call.err);
+    let mut text = format!("{module} answered {status:?} to {hook}");
+    if status == Status::ERROR || status == Status::LIMIT {
+        text = format!("{text}: {}", call.err);
+    } else {
+        tracing::error!(hook, module, trace_id = call.trace_id, fault = true, "{text}: {}", call.err);
+    }
     call.err.set(call.err.code(), text.as_bytes(), 0);
 }
 
@@ -265,7 +272,9 @@ mod tests {
     #[test]
     fn a_failure_is_blamed_on_its_module_and_a_stranger_is_not_called() {
         let (status, text) = answered(&slot(HookKind::FIRST, 7, &[("", answer, -2)]), "");
-        assert_eq!((status, &*text), (Status::PANICKED, "x_module answered PANICKED to com.example.x: "));
+        assert_eq!((status, &*text), (Status::PANICKED, "x_module answered PANICKED to com.example.x"));
+        let (status, text) = answered(&slot(HookKind::FIRST, 7, &[("", answer, -1)]), "");
+        assert_eq!((status, &*text), (Status::ERROR, "x_module answered ERROR to com.example.x: "));
         assert_eq!(answered(&slot(HookKind::FIRST, 8, &[("", answer, 0)]), "").0, Status::ABI);
     }
 

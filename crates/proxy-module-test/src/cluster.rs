@@ -138,9 +138,10 @@ impl Set {
             cluster: members.number,
             reserved: 0,
             name: RawBytes::of(members.name.as_bytes()),
-            ptr: entries.as_ptr(),
+            // Null where there is nothing, as a server may do.
+            ptr: if entries.is_empty() { std::ptr::null() } else { entries.as_ptr() },
             len: entries.len(),
-            usable: usable.as_ptr(),
+            usable: if usable.is_empty() { std::ptr::null() } else { usable.as_ptr() },
             usable_len: usable.len(),
             blob: members.lent.as_ref().map_or(std::ptr::null_mut(), Lent::address),
         };

@@ -1,12 +1,13 @@
 //! The rules that any balancer keeps, each a check with the number it has in the conformance list of the module ABI.
 //!
 //! Here are those that can be seen from within the process. `proxyd module check FILE` runs these and the rest on
-//! the finished file, which also proves what only a file has: its note, its symbols, its libraries, and that a
-//! panic ends in an answer.
+//! the finished file, which also proves what only a file has: its note, its symbols, its libraries. Panics in the
+//! middle of a function are injected here alone, as a finished file has no place for them.
 
 mod endings;
 mod input;
 mod lists;
+mod panics;
 mod starts;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +39,7 @@ pub struct Check {
 }
 
 /// All of them.
-pub const CHECKS: [Check; 14] = [
+pub const CHECKS: [Check; 15] = [
     Check { code: "C11", rule: "it starts with its defaults", check: starts::defaults },
     Check { code: "C15", rule: "two instances share no state", check: starts::twice },
     Check { code: "C19", rule: "an empty set exhausts without an error", check: lists::empty },
@@ -50,9 +51,10 @@ pub const CHECKS: [Check; 14] = [
     Check { code: "C28", rule: "a list may be dropped at any moment", check: endings::dropped },
     Check { code: "C29", rule: "a cancelled request leaves nothing behind", check: endings::cancelled },
     Check { code: "C30", rule: "after a failure it moves on", check: endings::moves_on },
-    Check { code: "C36", rule: "a URI may be any bytes, and long", check: input::uris },
+    Check { code: "C36", rule: "a URI may be any bytes, long, or a null pointer", check: input::uris },
     Check { code: "C37", rule: "unknown numbers are taken well", check: input::numbers },
     Check { code: "C38", rule: "the clock may stand still and jump", check: input::clock },
+    Check { code: "C40", rule: "a panic is told, and the next request works", check: panics::injected },
 ];
 
 impl Check {
@@ -102,7 +104,8 @@ macro_rules! conforms {
             c21_exhausts_without_usable_endpoints "C21", c22_indexes_are_in_range_and_usable "C22",
             c23_repeats_no_endpoint "C23", c24_list_ends "C24", c28_may_be_dropped_at_any_moment "C28",
             c29_cancelled_request_leaves_nothing_behind "C29", c30_moves_on_after_a_failure "C30",
-            c36_takes_any_uri "C36", c37_takes_unknown_numbers "C37", c38_takes_any_clock "C38");
+            c36_takes_any_uri "C36", c37_takes_unknown_numbers "C37", c38_takes_any_clock "C38",
+            c40_works_after_a_panic "C40");
     };
 }
 

@@ -16,6 +16,7 @@ pub struct Request<'h> {
     cluster: &'h Cluster,
     text: RequestText,
     hash_key: Vec<u8>,
+    nulls: bool,
 }
 
 impl<'h> Request<'h> {
@@ -27,7 +28,7 @@ impl<'h> Request<'h> {
             client: b"192.0.2.7".to_vec(),
             fields: vec![(b"Host".to_vec(), b"www.example".to_vec())],
         };
-        Self { host, cluster, text, hash_key: Vec::new() }
+        Self { host, cluster, text, hash_key: Vec::new(), nulls: false }
     }
 
     /// Its method.
@@ -54,6 +55,12 @@ impl<'h> Request<'h> {
         self
     }
 
+    /// With null pointers for what is empty.
+    pub(crate) const fn nulls(mut self) -> Self {
+        self.nulls = true;
+        self
+    }
+
     /// Asks the module for a trylist.
     ///
     /// # Panics
@@ -69,8 +76,10 @@ impl<'h> Request<'h> {
     /// Why it gives none.
     pub fn try_begin(self) -> Result<Trial<'h>, NoTrylist> {
         let hash = if self.hash_key.is_empty() { 0 } else { hash(&self.hash_key) };
-        let asked = Rc::new(Asked::new(self.text));
-        Trial::begin(self.host, self.cluster.set(), asked, &self.hash_key, hash)
+        let asked = Asked::new(self.text);
+        let asked = Rc::new(if self.nulls { asked.with_nulls() } else { asked });
+        let hash_key = (!self.nulls || hash != 0).then_some(self.hash_key);
+        Trial::begin(self.host, self.cluster.set(), asked, hash_key, hash)
     }
 }
 

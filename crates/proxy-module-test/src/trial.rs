@@ -56,7 +56,7 @@ pub struct Trial<'h> {
     list: Option<Trylist>,
     set: Rc<Set>,
     request: Rc<Request>,
-    _hash_key: Vec<u8>,
+    _hash_key: Option<Vec<u8>>,
     _scratch: Vec<CacheLine>,
     err: ErrSink,
     tried: Vec<u64>,
@@ -72,12 +72,11 @@ impl<'h> Trial<'h> {
         host: &'h Host,
         set: Rc<Set>,
         request: Rc<Request>,
-        hash_key: &[u8],
+        hash_key: Option<Vec<u8>>,
         hash: u64,
     ) -> Result<Self, NoTrylist> {
         let (balancer, scratch_size) = host.balancer();
         let scratch: Vec<_> = (0..scratch_size.div_ceil(64)).map(|_| CacheLine::new()).collect();
-        let hash_key = hash_key.to_vec();
         let view = request.get();
         let input = LbIn {
             size: size_of::<LbIn<'_>>() as u32,
@@ -87,7 +86,7 @@ impl<'h> Trial<'h> {
             request: view,
             set: set.header(),
             hash,
-            hash_key: Bytes::new(&hash_key),
+            hash_key: hash_key.as_deref().map_or(Bytes::NULL, Bytes::new),
             cfg: std::ptr::null(),
             scratch: CacheLine::address(&scratch),
             scratch_size,
@@ -153,7 +152,10 @@ impl<'h> Trial<'h> {
         let Some(list) = self.list.as_mut().filter(|_| !self.faulted) else { return Asked::Exhausted };
         let mut target = Target::default();
         let tried = self.tried.clone();
-        let input = NextIn::new(self.attempts, self.set.header(), &tried);
+        let mut input = NextIn::new(self.attempts, self.set.header(), &tried);
+        if tried.is_empty() {
+            input.tried = std::ptr::null();
+        }
         self.err.clear();
         let call = self.host.call(&self.err, self.request.get().id);
         let status = quiet::inside(|| list.next(&call, &input, &mut target));
@@ -189,7 +191,13 @@ impl<'h> Trial<'h> {
     /// # Panics
     /// If the module panics.
     pub fn fail(&mut self, kind: FailureKind) {
-        let Some(index) = self.out else { return };
+        let told = self.try_fail(kind);
+        self.expect(told);
+    }
+
+    /// The same; what the module did wrong.
+    pub(crate) fn try_fail(&mut self, kind: FailureKind) -> Result<(), String> {
+        let Some(index) = self.out else { return Ok(()) };
         let failure = Failure {
             size: size_of::<Failure>() as u32,
             index,
@@ -198,11 +206,12 @@ impl<'h> Trial<'h> {
             os_error: 0,
             elapsed_us: 1_000,
         };
-        self.tell("report_failure", |list, call| list.report_failure(call, &failure));
+        let told = self.tell("report_failure", |list, call| list.report_failure(call, &failure));
         let mut outcome = Outcome::of(OutcomeResult::CONNECT);
         outcome.connect_us = 1_000;
         outcome.total_us = 1_000;
-        self.finish(outcome);
+        let ended = self.try_finish(outcome);
+        told.and(ended)
     }
 
     /// The endpoint that is out has answered with that status, after a millisecond.
@@ -221,12 +230,18 @@ impl<'h> Trial<'h> {
     ///
     /// # Panics
     /// If the module panics.
-    pub fn finish(&mut self, mut outcome: Outcome) {
-        let Some(index) = self.out.take() else { return };
+    pub fn finish(&mut self, outcome: Outcome) {
+        let told = self.try_finish(outcome);
+        self.expect(told);
+    }
+
+    /// The same; what the module did wrong.
+    pub(crate) fn try_finish(&mut self, mut outcome: Outcome) -> Result<(), String> {
+        let Some(index) = self.out.take() else { return Ok(()) };
         outcome.index = index;
         outcome.id = self.set.id(index);
         self.set.finished(&outcome);
-        self.tell("done", |list, call| list.done(call, &outcome));
+        self.tell("done", |list, call| list.done(call, &outcome))
     }
 
     /// The head of the response came.
@@ -234,7 +249,13 @@ impl<'h> Trial<'h> {
     /// # Panics
     /// If the module panics.
     pub fn response_head(&mut self, status: u32, fields: &[(&str, &str)]) {
-        let Some(index) = self.out else { return };
+        let told = self.try_response_head(status, fields);
+        self.expect(told);
+    }
+
+    /// The same; what the module did wrong.
+    pub(crate) fn try_response_head(&mut self, status: u32, fields: &[(&str, &str)]) -> Result<(), String> {
+        let Some(index) = self.out else { return Ok(()) };
         let fields = Head(fields);
         let request = Rc::clone(&self.request);
         let head = ResponseIn {
@@ -249,7 +270,7 @@ impl<'h> Trial<'h> {
             endpoint: Bytes::EMPTY,
             cluster: Bytes::EMPTY,
         };
-        self.tell("response_head", |list, call| list.response_head(call, &head));
+        self.tell("response_head", |list, call| list.response_head(call, &head))
     }
 
     /// The client went away.
@@ -269,19 +290,30 @@ impl<'h> Trial<'h> {
         self.set.usable()
     }
 
-    fn tell(&mut self, what: &str, tell: impl FnOnce(&mut Trylist, &proxy_module::abi::Call<'_>) -> Status) {
-        let Some(list) = self.list.as_mut().filter(|_| !self.faulted) else { return };
+    /// Fails the test, unless it fails already.
+    fn expect(&self, told: Result<(), String>) {
+        if let Err(text) = told
+            && !std::thread::panicking()
+        {
+            panic!("{}: {text}", self.host.ident());
+        }
+    }
+
+    fn tell(
+        &mut self,
+        what: &str,
+        tell: impl FnOnce(&mut Trylist, &proxy_module::abi::Call<'_>) -> Status,
+    ) -> Result<(), String> {
+        let Some(list) = self.list.as_mut().filter(|_| !self.faulted) else { return Ok(()) };
         self.err.clear();
         let call = self.host.call(&self.err, self.request.get().id);
         let status = quiet::inside(|| tell(list, &call));
         self.host.keep_lines();
-        if status != Status::OK {
-            self.faulted = true;
-            let (ident, text) = (self.host.ident(), self.err.to_string());
-            if !std::thread::panicking() {
-                panic!("{ident}: {what} answered {status:?}: {text}");
-            }
+        if status == Status::OK {
+            return Ok(());
         }
+        self.faulted = true;
+        Err(format!("{what} answered {status:?}: {}", self.err))
     }
 }
 

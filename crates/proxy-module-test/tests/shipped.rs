@@ -1,4 +1,4 @@
-//! The round robin that ships, seen through the kit, and its conformance.
+//! The balancers that ship, seen through the kit: the conformance of each, and the round robin call by call.
 
 use std::time::Duration;
 
@@ -6,6 +6,22 @@ use mod_proxy_lb::proxy_lb_module;
 use proxy_module_test::{FailureKind, Host, conforms};
 
 conforms!(proxy_lb_module);
+
+mod least {
+    proxy_module_test::conforms!(mod_lb_least::lb_least_module);
+}
+
+mod p2c {
+    proxy_module_test::conforms!(mod_lb_p2c::lb_p2c_module);
+}
+
+mod ketama {
+    proxy_module_test::conforms!(mod_lb_ketama::lb_ketama_module);
+}
+
+mod geo {
+    proxy_module_test::conforms!(mod_lb_geo::lb_geo_module);
+}
 
 const CONFIG: &str = "
     # two clusters, as in the server

@@ -1,5 +1,6 @@
 //! Wrong balancers, each of which fails exactly the check that names its fault.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use proxy_module::prelude::*;
@@ -19,6 +20,8 @@ macro_rules! wrong {
         struct $type {
             #[allow(dead_code, reason = "not every wrong one counts")]
             counts: Counts,
+            #[allow(dead_code, reason = "nor locks")]
+            turn: Mutex<usize>,
         }
 
         impl Wrong for $type {
@@ -263,5 +266,20 @@ wrong! { a_clock_that_goes_back, clock_module, Clock, "C38", "overflow",
             let ago = failure.now_ns() - LAST.swap(failure.now_ns(), Relaxed);
             debug!("{ago} ns since the last one");
         }
+    }
+}
+
+wrong! { a_lock_that_a_panic_poisons, poisoned_module, Poisoned, "C40", "after a panic in next, at its call 1 into the SDK",
+    fn next(&self, walk: &mut Walk, attempt: &Attempt<'_>) -> Result<Next> {
+        let mut turn = self.turn.lock().unwrap();
+        *turn += attempt.random_below(3) as usize;
+        Ok(in_order(walk, attempt))
+    }
+}
+
+wrong! { a_panic_that_is_hidden, hidden_module, Hidden, "C40", "next panicked and does not say so",
+    fn next(&self, walk: &mut Walk, attempt: &Attempt<'_>) -> Result<Next> {
+        let draw = std::panic::AssertUnwindSafe(|| attempt.random_below(3));
+        std::panic::catch_unwind(draw).map_or(Ok(Next::Exhausted), |_| Ok(in_order(walk, attempt)))
     }
 }

@@ -3,12 +3,14 @@
 use crate::endpoints::{Endpoint, Endpoints};
 use crate::slot::InitNumber;
 use crate::untried::{Untried, is_marked};
-use crate::{Cx, Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi};
+use crate::{Cx, Directives, Failure, Hooks, Init, Outcome, Request, ResponseHead, Result, abi, inject};
 
 /// A policy: answers `proxy.load_balance` for the locations that name its module.
 ///
 /// One instance serves one generation of the configuration, on all executors at once. The calls for one
-/// request never overlap, though they may come from changing threads. No call may block.
+/// request never overlap, though they may come from changing threads. No call may block: its executor serves nobody
+/// else meanwhile. See [write a balancer](crate::guide::write_a_balancer) and
+/// [threads and time](crate::guide::threads_and_time).
 ///
 /// A panic is caught and costs no request: the server finishes that trylist by its own round robin. The exception is
 /// the language's: a destructor that panics while another panic unwinds, as two fields of one walk that both panic
@@ -19,25 +21,28 @@ pub trait Balancer: Send + Sync + Sized + 'static {
     /// What one request's trylist remembers. Lives in memory that the server lends: nothing is allocated.
     type Walk: Send + 'static;
 
-    /// Makes the instance of a generation. Has no effect outside memory: no sockets, threads or files.
+    /// Makes the instance of a generation, on the server's main thread. Has no effect outside memory: no sockets, threads
+    /// or files; a configuration that is only checked makes one as well.
     ///
     /// # Errors
     /// Refuses the configuration, which then is not put in force.
     fn new(config: Self::Config, init: &mut Init<'_>) -> Result<Self>;
 
-    /// Begins the trylist of `request` over `set`, or leaves the request to others.
+    /// Begins the trylist of `request` over `set`, or leaves the request to others. Called once for each request, on the
+    /// executor that serves it.
     ///
     /// # Errors
-    /// Ends the request with 503.
+    /// Ends the request with 503; the text is in the log, and nobody else is asked.
     fn begin(&self, request: &Request<'_>, set: &Endpoints<'_>) -> Result<Begin<Self::Walk>>;
 
-    /// Chooses the next endpoint to try.
+    /// Chooses the next endpoint to try. Called at most once for each endpoint, and again for each answer that was tried
+    /// already.
     ///
     /// # Errors
-    /// Ends the request with 503.
+    /// Ends the request with 503; the text is in the log, and no further endpoint is tried.
     fn next(&self, walk: &mut Self::Walk, attempt: &Attempt<'_>) -> Result<Next>;
 
-    /// No connection to an endpoint handed out could be made; `next` follows.
+    /// No connection to an endpoint handed out could be made, so nothing was sent to it; `done` and then `next` follow.
     fn failed(&self, walk: &mut Self::Walk, failure: &Failure<'_>) {
         let _ = (walk, failure);
     }
@@ -48,7 +53,7 @@ pub trait Balancer: Send + Sync + Sized + 'static {
         let _ = (walk, outcome);
     }
 
-    /// The head of the response came.
+    /// The head of the response came, before any of it goes to the client; after it, no other endpoint is tried.
     fn response_head(&self, walk: &mut Self::Walk, head: &ResponseHead<'_>) {
         let _ = (walk, head);
     }
@@ -66,7 +71,8 @@ pub trait Balancer: Send + Sync + Sized + 'static {
 /// The answer of [`Balancer::begin`].
 #[derive(Debug)]
 pub enum Begin<Walk> {
-    /// Not for this policy.
+    /// Not for this policy: the next balancer that answers for the cluster is asked. If there is none, the request ends
+    /// with 503.
     Decline,
     /// The trylist begins.
     Trylist(Walk),
@@ -79,7 +85,7 @@ pub enum Next {
     Endpoint(u32),
     /// Try this one even if it was tried already.
     Again(u32),
-    /// Nothing is left.
+    /// Nothing is left: the request ends with 503, and `next` is not called again.
     Exhausted,
 }
 
@@ -125,6 +131,7 @@ impl<'a> Attempt<'a> {
     #[must_use]
     #[inline]
     pub fn tried(&self, index: u32) -> bool {
+        inject::point();
         is_marked(crate::ffi::set::tried(self.input), index)
     }
 
@@ -132,6 +139,7 @@ impl<'a> Attempt<'a> {
     /// those that a policy chooses among.
     #[inline]
     pub fn untried(&self) -> Untried<'a> {
+        inject::point();
         Untried::of(self.endpoints(), crate::ffi::set::tried(self.input))
     }
 
@@ -147,6 +155,7 @@ impl<'a> Attempt<'a> {
     #[must_use]
     #[inline]
     pub fn random_below(&self, bound: u32) -> u32 {
+        inject::point();
         self.call.random.below(bound)
     }
 

@@ -9,12 +9,14 @@ use crate::init::{Site, accepted, implementation_of};
 use crate::slot::{InitNumber, Instance};
 use crate::{Directives, Error, Init, Provides, Result};
 
-/// A module of any kind. One instance serves one generation of the configuration, on all executors at once.
+/// A module of any kind. One instance serves one generation of the configuration, on all executors at once. See
+/// [threads and time](crate::guide::threads_and_time), and [declare a hook](crate::guide::declare_a_hook).
 pub trait Module: Send + Sync + Sized + 'static {
     /// The module's directives; `()` for none.
     type Config: Directives;
 
-    /// Makes the instance of a generation. Has no effect outside memory: no sockets, threads or files.
+    /// Makes the instance of a generation, on the server's main thread. Has no effect outside memory: no sockets, threads
+    /// or files; a configuration that is only checked makes one as well.
     ///
     /// # Errors
     /// Refuses the configuration, which then is not put in force.
@@ -36,19 +38,20 @@ pub trait Implements<H: HookSpec>: Send + Sync + Sized + 'static {
     /// Idents of modules that come earlier.
     const AFTER: &'static [&'static str] = &[];
 
-    /// One run of the hook, on any executor; must not block.
+    /// One run of the hook, on any executor, and for other requests on others at the same time; must not block.
     ///
     /// # Errors
-    /// Ends the request with 500, where the hook can.
+    /// Ends the request with 500 in an ALL hook of the server, which may refuse; in a VOID one it is a line in the log. Of a
+    /// hook that modules run, the one who runs it decides. A panic counts as an error.
     fn call(&self, cx: &Cx<'_>, input: &In<'_, H>, out: &mut Out<'_, H>) -> Result<Answer>;
 }
 
 /// What a hook answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Done as asked.
+    /// Done as asked. In a FIRST or KEYED hook nobody else is asked.
     Ok,
-    /// Nothing to say: ask the next one.
+    /// Nothing to say: ask the next one. If all decline, the request goes on as if nobody implemented the hook.
     Decline,
     /// Answer the request with this HTTP status, 100 to 599. Any other number is an error: the request is refused
     /// and the log says why.

@@ -6,11 +6,15 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use crate::abi::{Bytes, Call, Status, Value};
-use crate::{Error, Result};
+use crate::{Error, Result, inject};
 
 /// Runs `body`; its error or its panic becomes the call's error text.
 #[inline]
 pub(crate) fn status(call: &Call<'_>, body: impl FnOnce() -> Result<Status>) -> Status {
+    let body = || {
+        inject::point();
+        body()
+    };
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => refused(call, &error),

@@ -13,7 +13,7 @@ use crate::ffi::{host, provider};
 use crate::slot::{InitNumber, Slot};
 use crate::{ClusterSlot, EndpointSlot, Error, Provider, Result, Runner};
 
-/// The making of an instance. What it registers counts only if `new` succeeds.
+/// The making of an instance, on the server's main thread. What it registers counts only if `new` succeeds.
 pub struct Init<'a> {
     site: Site<'a>,
 }

@@ -2,7 +2,9 @@
 //! loaded module and a compiled-in one.
 //!
 //! A balancer implements [`Balancer`] and ends with [`module!`]; any other module implements [`Module`] and
-//! [`Implements`] for each hook it wants. Their directives are a struct with [`derive@Directives`].
+//! [`Implements`] for each hook it wants. Their directives are a struct with [`derive@Directives`]. The guides go through
+//! it step by step: [write a balancer](guide::write_a_balancer), [declare a hook](guide::declare_a_hook),
+//! [threads and time](guide::threads_and_time).
 //!
 //! ```
 //! use proxy_module::prelude::*;
@@ -43,9 +45,11 @@
 //! # fn main() {}
 //! ```
 //!
-//! Build a module file with `cargo rustc --release --crate-type cdylib`; link the same crate into the server to
-//! have it compiled in. All unsafe code stands in the private module `ffi`; what it relies on is written in
-//! `SAFETY.md` of `proxy-abi`.
+//! `proxyd module new lb-mine` writes a crate that is built at once: its `crate-type` is `["cdylib", "rlib"]`, so that
+//! `cargo build --release` makes the file that `LoadModule` loads and `cargo test` links the rest. `proxy-module-test` is
+//! the host of these tests, and `proxyd module check` runs the rules of every balancer on the file. The same crate linked
+//! into the server is a module that is compiled in. All unsafe code stands in the private module `ffi`; what it relies on
+//! is written in `SAFETY.md` of `proxy-abi`.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -61,7 +65,9 @@ mod error;
 mod ffi;
 mod general;
 mod guard;
+pub mod guide;
 mod init;
+mod inject;
 mod provider;
 mod record;
 mod reports;

@@ -3,7 +3,7 @@
 use crate::slot::InitNumber;
 use crate::{Endpoint, Endpoints, Request, abi};
 
-/// No connection to an endpoint could be made.
+/// No connection to an endpoint could be made; the index is one of the set that the trylist began with.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure<'a> {
     pub(crate) failure: &'a abi::Failure,
@@ -50,7 +50,8 @@ impl<'a> Failure<'a> {
     }
 }
 
-/// How a request to an endpoint ended.
+/// How a request to an endpoint ended. Times are in microseconds, as the executor measured them; the index is one of the set
+/// that the trylist began with.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome<'a> {
     pub(crate) outcome: &'a abi::Outcome,
@@ -121,7 +122,7 @@ impl<'a> Outcome<'a> {
     }
 }
 
-/// The head of an endpoint's response.
+/// The head of an endpoint's response, as it was received; valid until the call returns.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'a> {
     pub(crate) head: &'a abi::ResponseIn<'a>,

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::abi::{self, Status};
 use crate::{Cx, Error, Result};
 
-/// A request. All text is borrowed bytes, as received, and never promised to be UTF-8.
+/// A request. All text is borrowed bytes, as received, and never promised to be UTF-8; valid until the call returns. Reading
+/// costs no allocation; only [`field`](Self::field), [`fields`](Self::fields) and notes call the server.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     request: &'a abi::Request<'a>,

@@ -7,7 +7,7 @@ use crate::ffi::host::{self, Runs};
 use crate::slot::InitNumber;
 use crate::{Answer, Cx, Error, Result};
 
-/// Runs the hook `H`; from [`Init::runs`](crate::Init::runs). Keep it in the instance that asked for it: it serves
+/// Runs the hook `H`, on any executor; from [`Init::runs`](crate::Init::runs). Keep it in the instance that asked for it: it serves
 /// that one alone, since what it runs ends with it.
 pub struct Runner<H: HookSpec> {
     pub(crate) runs: Runs<H>,

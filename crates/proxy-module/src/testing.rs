@@ -7,6 +7,8 @@ use std::mem;
 
 use crate::abi::{BlobKind, CacheLine, Directive, Host, Level, RawEntry, StaticRecord, Status};
 use crate::ffi::testing as ffi;
+#[cfg(feature = "inject")]
+use crate::inject;
 use crate::{StaticModule, abi, bridge};
 
 pub use crate::ffi::asked::Asked;
@@ -130,6 +132,24 @@ pub fn keep_lines(record: StaticRecord) {
     let log = bridge::subscriber(&ffi::HOST, record.module());
     let _ = tracing::subscriber::set_global_default(log);
 }
+
+/// Lets a function of the module panic, in this thread: at its beginning or where it calls the SDK, after `passed`
+/// such points. [`disarm`] says whether it came to that.
+#[cfg(feature = "inject")]
+pub fn arm(passed: u32) {
+    inject::arm(passed);
+}
+
+/// No function panics on demand from here on; whether one did.
+#[cfg(feature = "inject")]
+#[must_use]
+pub fn disarm() -> bool {
+    inject::disarm()
+}
+
+/// The text of a panic that was asked for.
+#[cfg(feature = "inject")]
+pub const INJECTED: &str = inject::INJECTED;
 
 /// The table of functions that instances are made with.
 #[must_use]

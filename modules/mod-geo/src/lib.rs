@@ -60,6 +60,9 @@ impl Module for Geo {
 
 impl Implements<AccessChecker> for Geo {
     fn call(&self, cx: &Cx<'_>, input: &RequestIn<'_>, _out: &mut Unit) -> Result<Answer> {
+        if self.deny.is_empty() {
+            return Ok(Answer::Decline);
+        }
         let mut found = LocateOut::default();
         let client = Request::from(input.request).client();
         if self.source.locate(cx, client, &mut found)? != Answer::Ok {

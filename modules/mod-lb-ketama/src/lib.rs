@@ -28,7 +28,9 @@
 //! For the next endpoint after a failure, the walk goes on along the ring. An endpoint that is down keeps its points and
 //! is passed by, so that its keys are its own again the moment it comes back.
 //!
-//! The ring is made for the first request to a cluster and kept: a pick searches it by halves, without allocation.
+//! The ring is made once for each cluster in each generation, by the first request to it, and shared by all executors; a
+//! request that comes meanwhile waits for it. From then on a pick searches it by halves, without allocation. A reload
+//! makes it anew, and the same one if the endpoints are the same.
 #![forbid(unsafe_code)]
 
 use std::sync::OnceLock;

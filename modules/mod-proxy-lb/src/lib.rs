@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[derive(Directives)]
 struct Config {
-    /// LBServerCluster NAME URL: adds a server to a cluster; servers are used in this order.
+    /// LBServerCluster NAME URL [weight=N]: adds a server to a cluster; servers are used in this order.
     #[directive(name = "LBServerCluster", keyed)]
     clusters: BTreeMap<String, Vec<String>>,
     /// LBProxyPass PATH CLUSTER: as ProxyPass, with a cluster in place of the URL.

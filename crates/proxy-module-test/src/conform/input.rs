@@ -16,7 +16,13 @@ pub(super) fn uris(subject: Subject) -> Finding {
         index_of(trial.ask())?.ok_or_else(|| format!("offers nothing for {shown}"))?;
         trial.done(200);
     }
-    Ok(())
+    let nothing = host.request("").method("").client("").nulls();
+    let mut trial = nothing.try_begin().map_err(|none| format!("no trylist for null pointers: {none}"))?;
+    index_of(trial.ask())?.ok_or("offers nothing for null pointers")?;
+    trial.fail(FailureKind::REFUSED);
+    index_of(trial.ask())?;
+    trial.done(200);
+    still_works(&host, "after unusual requests")
 }
 
 /// C37.

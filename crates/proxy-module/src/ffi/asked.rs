@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::abi::{self, FieldAccess, Fields, RequestParts};
+use crate::abi::{Bytes, FieldAccess, Fields, Request, RequestParts};
 use crate::testing::RequestText;
 
 impl FieldAccess for RequestText {
@@ -15,7 +15,7 @@ impl FieldAccess for RequestText {
 #[derive(Debug)]
 pub struct Asked {
     // Read through `request`, which is dropped first.
-    request: abi::Request<'static>,
+    request: Request<'static>,
     _text: Arc<RequestText>,
 }
 
@@ -38,12 +38,33 @@ impl Asked {
             unparsed_uri: uri,
             client: &kept.client,
         };
-        Self { request: abi::Request::new(&parts, Fields::new(kept)), _text: text }
+        Self { request: Request::new(&parts, Fields::new(kept)), _text: text }
+    }
+
+    /// The same with null pointers for what is empty, as a host in C may hand it over.
+    #[must_use]
+    pub const fn with_nulls(mut self) -> Self {
+        let request = &mut self.request;
+        let Request { method, scheme, authority, path, query, unparsed_uri, client, .. } = request;
+        null_if_empty(method);
+        null_if_empty(scheme);
+        null_if_empty(authority);
+        null_if_empty(path);
+        null_if_empty(query);
+        null_if_empty(unparsed_uri);
+        null_if_empty(client);
+        self
     }
 
     /// The view.
     #[must_use]
-    pub const fn get(&self) -> &abi::Request<'_> {
+    pub const fn get(&self) -> &Request<'_> {
         &self.request
+    }
+}
+
+const fn null_if_empty(bytes: &mut Bytes<'_>) {
+    if bytes.as_slice().is_empty() {
+        *bytes = Bytes::NULL;
     }
 }

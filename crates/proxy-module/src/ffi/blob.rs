@@ -4,8 +4,8 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
 use crate::abi::BlobFn;
-use crate::guard;
 use crate::slot::{InitNumber, Slot};
+use crate::{guard, inject};
 
 /// What stands in the lent memory, which begins as zeros: a constructor that panics leaves it not ready.
 #[repr(C)]
@@ -28,6 +28,7 @@ pub(crate) fn state<T: Default + Send + Sync + 'static>(
     owner: InitNumber,
     slot: &Slot<T>,
 ) -> &T {
+    inject::point();
     if blob.is_null() || owner != slot.owner {
         return &slot.spare;
     }

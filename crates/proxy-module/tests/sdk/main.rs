@@ -6,4 +6,5 @@ mod faults;
 mod general;
 mod providers;
 mod round_robin;
+mod runners;
 mod slots;

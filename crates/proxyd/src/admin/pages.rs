@@ -189,3 +189,6 @@ fn clusters_text(generation: &Generation) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,10 +10,11 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
+use geo_hook::{Locate, LocateIn, LocateOut};
 use proxy_module::prelude::*;
-use proxy_module::serde::Deserialize;
+use proxy_module::serde::{Deserialize, Deserializer};
 
 #[derive(Directives)]
 struct Config {
@@ -29,6 +30,18 @@ struct Config {
     /// HostileEvery NUMBER: misbehave in every so manieth request, from the first on.
     #[directive(name = "HostileEvery", take1, default = 1)]
     every: usize,
+    /// HostileWord WORD: panics as soon as it is read.
+    #[directive(name = "HostileWord", take1)]
+    _word: Option<Word>,
+}
+
+/// A word that nobody may write.
+struct Word;
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("hostile word");
+    }
 }
 
 /// What to do wrong.
@@ -58,6 +71,14 @@ enum Mode {
     HeadPanic,
     /// Panic when the walk is dropped.
     DropPanic,
+    /// Panic when the instance ends.
+    FiniPanic,
+    /// Panic when the state beside an endpoint is made.
+    StatePanic,
+    /// Panic when that state is dropped.
+    StateDropPanic,
+    /// Panic in an implementation of another module's hook, `com.example.geo.locate`.
+    LocatePanic,
     /// Panic with a payload that panics when it is dropped.
     PayloadPanic,
     /// Answer the index after the last.
@@ -72,7 +93,27 @@ enum Mode {
     Decline,
 }
 
+/// What states beside endpoints do: there is one instance a process.
+static STATE_PANICS: AtomicBool = AtomicBool::new(false);
+static STATE_DROP_PANICS: AtomicBool = AtomicBool::new(false);
+
+struct State;
+
+impl Default for State {
+    fn default() -> Self {
+        assert!(!STATE_PANICS.load(Relaxed), "hostile state");
+        Self
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        assert!(!STATE_DROP_PANICS.load(Relaxed), "hostile state dropped");
+    }
+}
+
 struct Hostile {
+    state: EndpointSlot<State>,
     mode: Mode,
     every: usize,
     requests: AtomicUsize,
@@ -99,6 +140,12 @@ impl Drop for Walk {
     }
 }
 
+impl Drop for Hostile {
+    fn drop(&mut self) {
+        assert!(self.mode != Mode::FiniPanic, "hostile fini");
+    }
+}
+
 impl Balancer for Hostile {
     type Config = Config;
     type Walk = Walk;
@@ -113,10 +160,15 @@ impl Balancer for Hostile {
         for (name, urls) in &clusters {
             init.cluster(name)?.endpoints(urls)?;
         }
-        Ok(Self { mode, every: every.max(1), requests: AtomicUsize::new(0) })
+        // The slot's own state is made here; those beside endpoints are made when the server has them.
+        let state = init.per_endpoint()?;
+        STATE_PANICS.store(mode == Mode::StatePanic, Relaxed);
+        STATE_DROP_PANICS.store(mode == Mode::StateDropPanic, Relaxed);
+        Ok(Self { state, mode, every: every.max(1), requests: AtomicUsize::new(0) })
     }
 
-    fn begin(&self, request: &Request<'_>, _set: &Endpoints<'_>) -> Result<Begin<Walk>> {
+    fn begin(&self, request: &Request<'_>, set: &Endpoints<'_>) -> Result<Begin<Walk>> {
+        let _: Option<&State> = set.get(0).map(|endpoint| endpoint.state(&self.state));
         let first = self.requests.fetch_add(1, Relaxed);
         let mode = if first.is_multiple_of(self.every) { self.mode } else { Mode::None };
         if mode != Mode::None {
@@ -154,6 +206,17 @@ impl Balancer for Hostile {
 
     fn response_head(&self, walk: &mut Walk, _head: &ResponseHead<'_>) {
         assert!(walk.mode != Mode::HeadPanic, "hostile head");
+    }
+
+    fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {
+        hooks.implement::<Locate>()
+    }
+}
+
+impl Implements<Locate> for Hostile {
+    fn call(&self, _cx: &Cx<'_>, _input: &LocateIn<'_>, _out: &mut LocateOut) -> Result<Answer> {
+        assert!(self.mode != Mode::LocatePanic, "hostile locate");
+        Ok(Answer::Decline)
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) static MAX_LEVEL: AtomicU8 = AtomicU8::new(Level::INFO.0 as u8);
 
 static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 
+thread_local! {
+    /// How many times modules have had a hook run on this thread.
+    pub(crate) static RUNS: Cell<u32> = const { Cell::new(0) };
+}
+
 /// A line of the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {

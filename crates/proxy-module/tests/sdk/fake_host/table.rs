@@ -8,7 +8,7 @@ use proxy_module::abi::{
     Value, ValueKind,
 };
 
-use super::{Desk, Line, MAX_LEVEL, Node, Registered, Wanted, lines};
+use super::{Desk, Line, MAX_LEVEL, Node, RUNS, Registered, Wanted, lines};
 
 pub(super) const fn host(flags: u32) -> Host {
     Host {
@@ -189,26 +189,30 @@ extern "C" fn get_ext(_: &Host, _: Bytes<'_>, _: u64) -> *const c_void {
     std::ptr::null()
 }
 
-/// Nobody implements what a module runs here.
+/// Of any hook but `com.example.refused`; null, since this host looks at nothing but the key.
 extern "C" fn runner(
     _: &Host,
     _: Option<&Registrar>,
-    _: Bytes<'_>,
+    name: Bytes<'_>,
     _: u64,
     _: Option<&mut *const Runner>,
 ) -> Status {
-    Status::OK
+    if name.as_slice() == b"com.example.refused" { Status::ERROR } else { Status::OK }
 }
 
+/// Answers the number that the key says; a host where nobody implements anything without one.
 extern "C" fn run_hook(
     _: &Host,
-    _: &Call<'_>,
+    call: &Call<'_>,
     _: *const Runner,
-    _: Bytes<'_>,
+    key: Bytes<'_>,
     _: *const c_void,
     _: *mut c_void,
 ) -> Status {
-    Status::DECLINED
+    RUNS.set(RUNS.get() + 1);
+    let Ok(status) = key.to_str().unwrap_or_default().parse() else { return Status::DECLINED };
+    call.err.set(0, b"the words of an implementation", 0);
+    Status(status)
 }
 
 extern "C" fn provide(_: &Host, registrar: Option<&Registrar>, decl: Option<&ProviderDecl<'_>>) -> Status {

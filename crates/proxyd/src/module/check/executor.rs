@@ -31,6 +31,7 @@ pub(super) struct Executor<'r> {
     caller: Caller,
     number: Cell<u32>,
     requests: Cell<u64>,
+    nulls: Cell<bool>,
 }
 
 /// What `next` offered.
@@ -46,12 +47,21 @@ impl<'r> Executor<'r> {
     /// An executor whose random numbers follow from `seed`.
     pub(super) const fn new(rig: &'r Rig, seed: u64) -> Self {
         let (number, requests) = (Cell::new(0), Cell::new(0));
-        Self { rig, caller: Caller::seeded(0, seed), number, requests }
+        Self { rig, caller: Caller::seeded(0, seed), number, requests, nulls: Cell::new(false) }
     }
 
     /// Calls from now on as executor `number`.
     pub(super) fn become_number(&self, number: u32) {
         self.number.set(number);
+    }
+
+    /// Hands over null pointers for what is empty from now on, as a server in C might.
+    pub(super) fn nulls(&self) {
+        self.nulls.set(true);
+    }
+
+    fn bytes<'b>(&self, bytes: &'b [u8]) -> Bytes<'b> {
+        if self.nulls.get() && bytes.is_empty() { Bytes::NULL } else { Bytes::new(bytes) }
     }
 
     /// Sets the clock that the module sees.
@@ -90,18 +100,21 @@ impl<'r> Executor<'r> {
             unparsed_uri: key,
             client: b"192.0.2.7",
         };
-        let request = Rc::new(Request::new(&parts, Fields::new(&NoFields)));
+        let mut request = Request::new(&parts, Fields::new(&NoFields));
+        (request.path, request.query) = (self.bytes(parts.path), self.bytes(parts.query));
+        request.unparsed_uri = self.bytes(parts.unparsed_uri);
+        let request = Rc::new(request);
         let lines = member.scratch.div_ceil(size_of::<CacheLine>()).max(1);
         let scratch: Rc<[CacheLine]> = std::iter::repeat_with(CacheLine::new).take(lines).collect();
         let input = LbIn {
             size: size_of::<LbIn<'_>>() as u32,
             max_attempts: set.len() as u32,
             load_balancer_module_id: Bytes::of(self.rig.ident()),
-            unparsed_uri: Bytes::new(key),
+            unparsed_uri: request.unparsed_uri,
             request: &request,
             set: set.header(),
             hash: if key.is_empty() { 0 } else { hash(key) },
-            hash_key: Bytes::new(key),
+            hash_key: self.bytes(key),
             cfg: std::ptr::null(),
             scratch: CacheLine::address(&scratch),
             scratch_size: (scratch.len() * size_of::<CacheLine>()) as u32,

@@ -27,7 +27,11 @@ pub(super) fn targets(subject: &Subject) -> Finding {
             }
         }
     }
-    Ok("empty, not UTF-8, 1 MiB: all served".to_owned())
+    executor.nulls();
+    if executor.pick(&all, b"")?.is_none() {
+        return Err(Not::Failed("a request whose empty parts are null pointers got nobody".to_owned()));
+    }
+    Ok("empty, null pointers, not UTF-8, 1 MiB: all served".to_owned())
 }
 
 pub(super) fn unknown_numbers(subject: &Subject) -> Finding {
