@@ -8,6 +8,7 @@ mod instructions;
 mod peers;
 mod rig;
 mod scan;
+mod system_calls;
 
 use anyhow::{Result, bail};
 

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::cargo::{cargo, run};
-use crate::{suite, tidy};
+use crate::{bench, suite, tidy};
 
-/// All checks but the tests; with `tests` those too.
+/// All checks but the tests; with `tests` those too, and the benchmarks whose figures a machine repeats.
 ///
 /// # Errors
 /// If one does not pass.
@@ -22,6 +22,10 @@ pub(crate) fn check(tests: bool) -> Result<()> {
     docs.args(["--quiet", "--workspace", "--no-deps", "--document-private-items"]);
     run(docs.env("RUSTDOCFLAGS", "--deny warnings"))?;
     if tests {
+        for verb in ["hook", "scan", "instructions"] {
+            println!("bench {verb}");
+            bench::run(&[verb.to_owned()])?;
+        }
         suite::test(false)?;
     }
     Ok(())

@@ -22,9 +22,14 @@ Usage: cargo xtask VERB
 
   demo [--keep]                   build a tree and show a failover in it
   test [--long]                   all tests; end to end with the balancer loaded, then compiled in
-  ci [--lints]                    fmt, tidy, clippy, docs, tests; warnings are errors. --lints leaves out the tests
+  ci [--lints]                    fmt, tidy, clippy, docs, counted benchmarks, tests; warnings are errors. --lints stops before
+                                  the benchmarks
   modules [--release] [--out DIR] build the modules as files
   dist [--release] [--out DIR]    a tree that works wherever it is moved: DIR/bin/proxyd -d DIR
+  bench [--scenario A,B] [--rounds N] [--seconds N] [--quick] [--only-peers]
+                                  proxyd beside nginx, HAProxy and httpd, whichever are installed: speed, latency,
+                                  memory, in one run; a page in target/bench/peers
+  bench instructions [--write]    instructions and system calls of one request, against the committed figures
   bench hook [--write]            what one trip through each balancer costs, and that it allocates nothing
   bench scan                      least requests over 1000 endpoints beside the same loop over a plain slice
   bench idle-modules              what fifty modules cost a request that has nothing to do with them

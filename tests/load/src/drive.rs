@@ -39,9 +39,18 @@ pub struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spent { wall, watched, busy, stolen } = self.spent;
+        let Spent { wall, proxy, clients } = self.spent;
         write!(f, "requests={} errors={} reopened={}", self.requests, self.errors, self.reopened)?;
-        write!(f, " seconds={wall:.4} cpu={watched:.2} busy={busy:.2} stolen={stolen:.2}")?;
+        write!(
+            f,
+            " seconds={wall:.4} cpu={:.2} busy={:.2} stolen={:.2}",
+            proxy.own, proxy.busy, proxy.stolen
+        )?;
+        write!(
+            f,
+            " load_cpu={:.2} load_busy={:.2} load_stolen={:.2}",
+            clients.own, clients.busy, clients.stolen
+        )?;
         for (name, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
             write!(f, " {name}={}", percentile(&self.latencies, share))?;
         }
@@ -83,7 +92,7 @@ struct Driver<'a> {
     slots: Vec<Slot>,
     buffer: Vec<u8>,
     /// Slots without a request under way.
-    free: Vec<usize>,
+    free: VecDeque<usize>,
     /// Moments of requests that found no free slot.
     overdue: VecDeque<Instant>,
     begun: Instant,
@@ -115,7 +124,7 @@ impl<'a> Driver<'a> {
             _timer: timer,
             slots: (0..plan.connections).map(|_| Slot::default()).collect(),
             buffer: vec![0; 512 * 1024],
-            free: (0..plan.connections).rev().collect(),
+            free: (0..plan.connections).collect(),
             overdue: VecDeque::new(),
             begun: Instant::now(),
             due: 0,
@@ -169,12 +178,12 @@ impl<'a> Driver<'a> {
         };
         match &mut self.window {
             None if elapsed >= self.plan.warm || over => {
-                let from = Reading::now(&self.plan.watch, self.plan.core)?;
+                let from = Reading::now(&self.plan.accounts)?;
                 let completed = if self.plan.count.is_some() { 0 } else { self.completed };
                 self.window = Some(Window { from, completed, until: None });
             }
             Some(window) if over => {
-                window.until = Some(Reading::now(&self.plan.watch, self.plan.core)?);
+                window.until = Some(Reading::now(&self.plan.accounts)?);
             }
             _ => {}
         }
@@ -183,12 +192,11 @@ impl<'a> Driver<'a> {
 
     fn start_what_is_due(&mut self, now: Instant) {
         let Some(rate) = self.plan.rate else {
-            while let Some(slot) = self.free.pop() {
-                if !self.may_start() {
-                    self.free.push(slot);
-                    return;
+            // No more than there are: a slot that fails at once is free again, and waits for the next turn.
+            for _ in 0..self.free.len() {
+                if self.may_start() {
+                    self.start_next(now);
                 }
-                self.start(slot, now);
             }
             return;
         };
@@ -200,17 +208,21 @@ impl<'a> Driver<'a> {
             self.due += 1;
             self.overdue.push_back(moment);
         }
-        while let Some(slot) = self.free.pop() {
-            let Some(moment) = self.overdue.pop_front() else {
-                self.free.push(slot);
-                return;
-            };
-            self.start(slot, moment);
+        for _ in 0..self.free.len() {
+            let Some(moment) = self.overdue.pop_front() else { return };
+            self.start_next(moment);
         }
     }
 
     fn may_start(&self) -> bool {
         self.plan.count.is_none_or(|count| self.started < count)
+    }
+
+    /// On the connection that was idle for longest, so that all are used.
+    fn start_next(&mut self, due: Instant) {
+        if let Some(index) = self.free.pop_front() {
+            self.start(index, due);
+        }
     }
 
     fn start(&mut self, index: usize, due: Instant) {
@@ -237,7 +249,7 @@ impl<'a> Driver<'a> {
                 match self.overdue.pop_front() {
                     Some(moment) => self.start(index, moment),
                     None if self.plan.rate.is_none() && self.may_start() => self.start(index, now),
-                    None => self.free.push(index),
+                    None => self.free.push_back(index),
                 }
             }
         }
@@ -247,7 +259,7 @@ impl<'a> Driver<'a> {
         self.errors += 1;
         self.first_error.get_or_insert(wrong);
         self.slots[index] = Slot::default();
-        self.free.push(index);
+        self.free.push_back(index);
     }
 
     fn tally(mut self) -> Result<Tally, String> {

@@ -1,7 +1,6 @@
 //! The origin: answers `/N` with a body of N bytes, keeps every connection alive, reads a body that comes along.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::SocketAddr;
 
 use rustix::buffer::spare_capacity;
@@ -17,15 +16,10 @@ const MAX_BODY: usize = 64 << 20;
 /// Responses that a connection may have waiting in the kernel.
 const BACKLOG: i32 = 4096;
 
-/// Listens at `count` ports, prints `listening` and their addresses on one line, and answers for ever.
-///
-/// # Errors
-/// If the system refuses.
-pub fn serve(count: usize) -> Result<(), String> {
-    Origin::open(count).and_then(|mut origin| origin.run()).map_err(|error| error.to_string())
-}
-
-struct Origin {
+/// An origin that listens.
+pub struct Origin {
+    /// Where it listens.
+    pub addrs: Vec<SocketAddr>,
     poll: OwnedFd,
     listeners: Vec<OwnedFd>,
     conns: Vec<Option<Conn>>,
@@ -44,10 +38,20 @@ struct Conn {
     waits_for_room: bool,
 }
 
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin").field("addrs", &self.addrs).finish_non_exhaustive()
+    }
+}
+
 impl Origin {
-    fn open(count: usize) -> Result<Self, Errno> {
+    /// Listens at `count` ports of the system's choice.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn open(count: usize) -> Result<Self, Errno> {
         let poll = epoll::create(CreateFlags::CLOEXEC)?;
-        let (mut listeners, mut shown) = (Vec::new(), String::from("listening"));
+        let (mut listeners, mut addrs) = (Vec::new(), Vec::new());
         for index in 0..count.max(1) {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             let listener = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
@@ -55,12 +59,11 @@ impl Origin {
             bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0)))?;
             listen(&listener, BACKLOG)?;
             epoll::add(&poll, &listener, EventData::new_u64(index as u64), EventFlags::IN)?;
-            let addr = SocketAddr::try_from(net::getsockname(&listener)?)?;
-            shown.push_str(&format!(" {addr}"));
+            addrs.push(SocketAddr::try_from(net::getsockname(&listener)?)?);
             listeners.push(listener);
         }
-        let _ = writeln!(std::io::stdout(), "{shown}");
         Ok(Self {
+            addrs,
             poll,
             listeners,
             conns: Vec::new(),
@@ -70,7 +73,11 @@ impl Origin {
         })
     }
 
-    fn run(&mut self) -> Result<(), Errno> {
+    /// Answers for ever.
+    ///
+    /// # Errors
+    /// If the system refuses; a connection that breaks is none.
+    pub fn run(&mut self) -> Result<(), Errno> {
         let mut events: Vec<Event> = Vec::with_capacity(256);
         loop {
             events.clear();

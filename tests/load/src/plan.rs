@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::accounts::{Account, Accounts};
+
 /// A load. Everything but `addr` has a value that stands if nothing is said.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -24,14 +26,13 @@ pub struct Plan {
     pub rate: Option<f64>,
     /// Ends after this many requests rather than by time.
     pub count: Option<u64>,
-    /// Processes whose time is taken over the counted window.
-    pub watch: Vec<u32>,
-    /// The core whose load is taken over the counted window.
-    pub core: usize,
+    /// Whose time is taken over the counted window.
+    pub accounts: Accounts,
 }
 
 impl Plan {
-    /// Reads `addr= path= size= connections= close= body= warm= seconds= rate= count= watch=PID,PID core=`.
+    /// Reads `addr= path= size= connections= close= body= warm= seconds= rate= count=`, and `watch=PID,PID@CORE` and
+    /// `beside=PID,PID@CORE` for the proxy's processes and for those that share the clients' core.
     ///
     /// # Errors
     /// Which word is wrong.
@@ -46,8 +47,7 @@ impl Plan {
             measured: Duration::from_secs(1),
             rate: None,
             count: None,
-            watch: Vec::new(),
-            core: 0,
+            accounts: Accounts::default(),
         };
         let (mut path, mut body) = (None, 0);
         for word in words {
@@ -69,8 +69,8 @@ impl Plan {
                 "seconds" => plan.measured = seconds()?,
                 "rate" => plan.rate = Some(value.parse().map_err(|_| wrong())?),
                 "count" => plan.count = Some(value.parse().map_err(|_| wrong())?),
-                "watch" => plan.watch = numbers(value).ok_or_else(wrong)?,
-                "core" => plan.core = number()?,
+                "watch" => plan.accounts.proxy = account(value).ok_or_else(wrong)?,
+                "beside" => plan.accounts.clients = account(value).ok_or_else(wrong)?,
                 _ => return Err(wrong()),
             }
         }
@@ -80,8 +80,11 @@ impl Plan {
     }
 }
 
-fn numbers(value: &str) -> Option<Vec<u32>> {
-    value.split(',').filter(|word| !word.is_empty()).map(|word| word.parse().ok()).collect()
+/// `PID,PID@CORE`.
+fn account(value: &str) -> Option<Account> {
+    let (pids, core) = value.split_once('@')?;
+    let pids = pids.split(',').filter(|word| !word.is_empty()).map(|word| word.parse().ok());
+    Some(Account { pids: pids.collect::<Option<_>>()?, core: Some(core.parse().ok()?) })
 }
 
 /// One request, as a browser's is in its size.
@@ -112,8 +115,9 @@ mod tests {
 
     #[test]
     fn words_become_a_plan() {
-        let plan = plan("addr=127.0.0.1:80 size=16384 close=yes seconds=0.5 rate=100 watch=1,2").unwrap();
-        assert_eq!((plan.size, plan.measured, plan.watch), (16384, Duration::from_millis(500), vec![1, 2]));
+        let plan = plan("addr=127.0.0.1:80 size=16384 close=yes seconds=0.5 rate=100 watch=1,2@0").unwrap();
+        assert_eq!((plan.size, plan.measured), (16384, Duration::from_millis(500)));
+        assert_eq!(plan.accounts.proxy, Account { pids: vec![1, 2], core: Some(0) });
         let text = String::from_utf8(plan.request).unwrap();
         assert!(
             text.starts_with("GET /16384 HTTP/1.1\r\n") && text.contains("Connection: close\r\n"),

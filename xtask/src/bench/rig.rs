@@ -153,8 +153,22 @@ impl Running {
     ///
     /// # Errors
     /// If it does not.
-    pub(crate) fn stop(mut self) -> Result<()> {
-        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+    pub(crate) fn stop(self) -> Result<()> {
+        let pid = self.child.id();
+        self.stop_by(pid)
+    }
+
+    /// Asks the program that this one runs to end, and waits for both.
+    ///
+    /// # Errors
+    /// If they do not.
+    pub(crate) fn stop_traced(self) -> Result<()> {
+        let pid = *self.pids().get(1).context("nothing is traced")?;
+        self.stop_by(pid)
+    }
+
+    fn stop_by(mut self, pid: u32) -> Result<()> {
+        if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
             let _ = kill_process(pid, Signal::TERM);
         }
         let deadline = Instant::now() + PATIENCE;
@@ -197,7 +211,7 @@ fn parents() -> Vec<(u32, u32)> {
 /// The origin, and the addresses it listens at.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    _running: Running,
+    running: Running,
     pub(crate) addrs: Vec<SocketAddr>,
 }
 
@@ -216,7 +230,14 @@ impl Origin {
         BufReader::new(out).read_line(&mut line)?;
         let words = line.trim().strip_prefix("listening ").context("the origin says no address")?;
         let addrs = words.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self { _running: running, addrs })
+        Ok(Self { running, addrs })
+    }
+}
+
+impl Origin {
+    /// Its process.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.running.pids()
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Part> {
     let (one, two) = (own.start(&bench.task(false, 1))?, own.start(&bench.task(false, 2))?);
     let proxies = [("one executor", &one), ("two executors", &two)];
     let load = s1(bench.options.seconds);
-    let rounds = interleaved(&bench.programs, &proxies, &load, bench.options.rounds, false)?;
+    let rounds = interleaved(bench, &proxies, &load, false)?;
     let mut table = Table::new(&["", "requests/s", "per CPU second", "ratio"]);
     let speeds: Vec<f64> = rounds.iter().map(|rounds| rounds.median(Round::per_cpu_second)).collect();
     let kept = ratio(speeds[1], speeds[0]);

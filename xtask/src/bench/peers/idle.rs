@@ -102,13 +102,13 @@ fn live(bench: &Bench, proxy: &Proxy) -> Result<Life> {
     let serving = proxy.start(&bench.task(false, 1))?;
     let load = s1(bench.options.seconds);
     // First: what serving takes once is then in place when memory is read.
-    let alone = run_load(&bench.programs, serving.addr, &serving.pids, &load)?;
+    let alone = run_load(bench, &serving, &load)?;
     let mut holder = Holder::start(bench, &serving)?;
     holder.hold(HELD[0])?;
     let few = serving.running.resident();
     holder.hold(HELD[1])?;
     let many = serving.running.resident();
-    let beside = run_load(&bench.programs, serving.addr, &serving.pids, &load)?;
+    let beside = run_load(bench, &serving, &load)?;
     let closed = holder.end()?;
     serving.running.stop()?;
     let kib = (many as f64 - few as f64) / (HELD[1] - HELD[0]) as f64;

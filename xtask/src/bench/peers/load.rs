@@ -1,11 +1,12 @@
 //! Running the clients once, and what they report.
 
-use std::net::SocketAddr;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::bench::rig::{LOAD_CORE, PROXY_CORE, Programs, spawn_on};
+use super::Bench;
+use super::proxy::Serving;
+use crate::bench::rig::{LOAD_CORE, PROXY_CORE, spawn_on};
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +32,10 @@ pub(crate) struct Round {
     pub(crate) cpu: f64,
     /// Time in which the proxy's core did something.
     pub(crate) busy: f64,
-    /// Time in which another virtual machine had it.
-    pub(crate) stolen: f64,
+    /// The share of that core that others took.
+    pub(crate) others: f64,
+    /// The share of the clients' core that others took.
+    pub(crate) others_of_clients: f64,
     /// Nanoseconds; 0 in a closed loop.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
@@ -54,43 +57,45 @@ impl Round {
         self.busy / self.seconds
     }
 
-    /// The share of the proxy's core that others took.
-    pub(crate) fn others(&self) -> f64 {
-        ((self.busy - self.cpu).max(0.0) + self.stolen) / self.seconds
-    }
-
     fn parse(line: &str) -> Option<Self> {
         let value = |key: &str| -> Option<f64> {
             line.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))?.parse().ok()
         };
+        let seconds = value("seconds")?;
+        // What a core did without those whose core it is, and what another virtual machine had of it.
+        let others = |busy: f64, own: f64, stolen: f64| ((busy - own).max(0.0) + stolen) / seconds;
+        let (cpu, busy) = (value("cpu")?, value("busy")?);
         Some(Self {
             requests: value("requests")?,
             errors: value("errors")? as u64,
-            seconds: value("seconds")?,
-            cpu: value("cpu")?,
-            busy: value("busy")?,
-            stolen: value("stolen")?,
+            seconds,
+            cpu,
+            busy,
+            others: others(busy, cpu, value("stolen")?),
+            others_of_clients: others(value("load_busy")?, value("load_cpu")?, value("load_stolen")?),
             p50: value("p50")?,
             p99: value("p99")?,
         })
     }
 }
 
-/// Sends `load` to the proxy at `addr` whose processes are `watch`.
+/// Sends `load` to a proxy.
 ///
 /// # Errors
 /// If the clients cannot be started or give up.
-pub(crate) fn run(programs: &Programs, addr: SocketAddr, watch: &[u32], load: &Load) -> Result<Round> {
-    let mut command = programs.load();
-    let watch: Vec<_> = watch.iter().map(u32::to_string).collect();
+pub(crate) fn run(bench: &Bench, serving: &Serving, load: &Load) -> Result<Round> {
+    let mut command = bench.programs.load();
+    let account = |pids: &[u32], core: usize| {
+        format!("{}@{core}", pids.iter().map(u32::to_string).collect::<Vec<_>>().join(","))
+    };
     command.args([
-        format!("addr={addr}"),
+        format!("addr={}", serving.addr),
         format!("size={}", load.size),
         format!("connections={}", load.connections),
         format!("warm={:.3}", load.seconds / 3.0),
         format!("seconds={:.3}", load.seconds),
-        format!("watch={}", watch.join(",")),
-        format!("core={PROXY_CORE}"),
+        format!("watch={}", account(&serving.pids, PROXY_CORE)),
+        format!("beside={}", account(&bench.origin.pids(), LOAD_CORE)),
     ]);
     if load.close {
         command.arg("close=yes");
@@ -117,15 +122,16 @@ pub(crate) fn run(programs: &Programs, addr: SocketAddr, watch: &[u32], load: &L
 mod tests {
     use super::*;
 
-    const LINE: &str =
-        "requests=1000 errors=2 reopened=0 seconds=2.0 cpu=0.50 busy=0.80 stolen=0.10 p50=5 p99=9 max=11";
+    const LINE: &str = "requests=1000 errors=2 reopened=0 seconds=2.0 cpu=0.50 busy=0.80 stolen=0.10 \
+                        load_cpu=0.40 load_busy=0.41 load_stolen=0.03 p50=5 p99=9 max=11";
 
     #[test]
     fn a_report_becomes_a_round() {
         let round = Round::parse(LINE).unwrap();
         assert_eq!((round.errors, round.p99), (2, 9.0));
         assert_eq!((round.per_second(), round.per_cpu_second(), round.busyness()), (500.0, 2000.0, 0.4));
-        assert!((round.others() - 0.2).abs() < 1e-9, "{round:?}");
+        assert!((round.others - 0.2).abs() < 1e-9, "{round:?}");
+        assert!((round.others_of_clients - 0.02).abs() < 1e-9, "{round:?}");
         assert!(Round::parse("requests=1000").is_none());
     }
 }

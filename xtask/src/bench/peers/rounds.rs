@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result};
 
+use super::Bench;
 use super::figures::median;
 use super::load::{Load, Round, run};
 use super::proxy::Serving;
-use crate::bench::rig::Programs;
 
-/// A round counts if others took no more than this of the proxies' core.
+/// A round counts if others took no more than this of either core.
 const QUIET: f64 = 0.10;
 /// Below this, the proxy waited for the clients rather than the other way round.
 const FULL: f64 = 0.90;
@@ -41,9 +41,13 @@ impl Rounds {
         if self.median(Round::busyness) < FULL {
             notes.push("load-bound".to_owned());
         }
-        let others = self.median(Round::others);
-        if others > QUIET {
-            notes.push(format!("no quiet round: others took {:.0} % of the core", others * 100.0));
+        let [others, beside] =
+            [self.median(|round| round.others), self.median(|round| round.others_of_clients)];
+        if others.max(beside) > QUIET {
+            let (others, beside) = (others * 100.0, beside * 100.0);
+            notes.push(format!(
+                "no quiet round: others took {others:.0} % of core 0, {beside:.0} % of core 1"
+            ));
         } else if !self.disturbed.is_empty() {
             notes.push(format!("{} rounds discarded", self.disturbed.len()));
         }
@@ -53,9 +57,9 @@ impl Rounds {
         notes.join(", ")
     }
 
-    fn add(&mut self, round: Round, share: bool) {
-        // Another core's time is in the watched processes' if they have two, and says nothing of others.
-        if share && round.others() > QUIET { self.disturbed.push(round) } else { self.kept.push(round) }
+    fn add(&mut self, round: Round, discard: bool) {
+        let disturbed = round.others.max(round.others_of_clients) > QUIET;
+        if discard && disturbed { self.disturbed.push(round) } else { self.kept.push(round) }
     }
 
     /// Disturbed rounds are better than none.
@@ -67,25 +71,25 @@ impl Rounds {
     }
 }
 
-/// Runs `wanted` rounds of each proxy in turn; and up to as many again, while one of them lacks quiet ones.
+/// Runs the wanted number of rounds of each proxy in turn; and up to as many again, while one of them lacks quiet
+/// ones. With two executors a core is not one proxy's, and there is nothing to `discard` by.
 ///
 /// # Errors
 /// If the clients give up.
 pub(crate) fn interleaved(
-    programs: &Programs,
+    bench: &Bench,
     proxies: &[(&str, &Serving)],
     load: &Load,
-    wanted: usize,
     discard: bool,
 ) -> Result<Vec<Rounds>> {
+    let wanted = bench.options.rounds;
     let mut rounds = vec![Rounds::default(); proxies.len()];
     for turn in 0..wanted * 2 {
         if turn >= wanted && rounds.iter().all(|rounds| rounds.kept.len() >= wanted) {
             break;
         }
         for ((name, serving), rounds) in proxies.iter().zip(&mut rounds) {
-            let round =
-                run(programs, serving.addr, &serving.pids, load).with_context(|| (*name).to_owned())?;
+            let round = run(bench, serving, load).with_context(|| (*name).to_owned())?;
             rounds.add(round, discard);
         }
     }
@@ -96,28 +100,30 @@ pub(crate) fn interleaved(
 mod tests {
     use super::*;
 
-    fn round(requests: f64, busy: f64) -> Round {
-        Round { requests, seconds: 1.0, cpu: 0.5, busy, ..Round::default() }
+    fn round(requests: f64, others: f64) -> Round {
+        Round { requests, others, seconds: 1.0, cpu: 0.5, busy: 0.8, ..Round::default() }
     }
 
     #[test]
     fn rounds_that_others_disturbed_do_not_count() {
         let mut rounds = Rounds::default();
-        rounds.add(round(100.0, 0.55), true);
-        rounds.add(round(10.0, 0.95), true);
-        rounds.add(round(120.0, 0.58), true);
+        rounds.add(round(100.0, 0.05), true);
+        rounds.add(round(10.0, 0.45), true);
+        rounds.add(Round { others_of_clients: 0.3, ..round(20.0, 0.0) }, true);
+        rounds.add(round(120.0, 0.08), true);
         let rounds = rounds.settle();
         assert_eq!(rounds.median(Round::per_second), 110.0);
-        assert_eq!(rounds.notes(), "load-bound, 1 rounds discarded");
+        assert_eq!(rounds.notes(), "load-bound, 2 rounds discarded");
     }
 
     #[test]
     fn without_a_quiet_round_all_count_and_it_is_said() {
         let mut rounds = Rounds::default();
-        rounds.add(round(100.0, 0.95), true);
-        rounds.add(Round { errors: 2, ..round(200.0, 0.95) }, true);
+        rounds.add(round(100.0, 0.45), true);
+        rounds.add(Round { errors: 2, busy: 0.95, ..round(200.0, 0.45) }, true);
         let rounds = rounds.settle();
         assert_eq!(rounds.median(Round::per_second), 150.0);
-        assert_eq!(rounds.notes(), "no quiet round: others took 45 % of the core, 2 ERRORS");
+        let notes = "load-bound, no quiet round: others took 45 % of core 0, 0 % of core 1, 2 ERRORS";
+        assert_eq!(rounds.notes(), notes);
     }
 }

@@ -118,14 +118,13 @@ fn measure(bench: &Bench, scenario: &Scenario) -> Result<(Vec<Row>, f64)> {
     }
     let proxies: Vec<_> =
         bench.proxies.iter().zip(&serving).map(|(proxy, serving)| (proxy.kind.name(), serving)).collect();
-    let (programs, wanted) = (&bench.programs, bench.options.rounds);
     let closed_loop = Load { size: scenario.size, close: scenario.close, ..s1(bench.options.seconds) };
-    let closed = interleaved(programs, &proxies, &closed_loop, wanted, true)?;
+    let closed = interleaved(bench, &proxies, &closed_loop, true)?;
     let rate = fixed_rate(&bench.proxies.iter().map(|proxy| proxy.kind).collect::<Vec<_>>(), &closed);
     // Where each request opens a connection, those that overlap are not held back by a number of clients.
     let connections = if scenario.close { 512 } else { closed_loop.connections };
     let open_loop = Load { rate: Some(rate), connections, ..closed_loop };
-    let open = interleaved(programs, &proxies, &open_loop, wanted, true)?;
+    let open = interleaved(bench, &proxies, &open_loop, true)?;
     let mut rows = Vec::new();
     for (((proxy, serving), closed), open) in bench.proxies.iter().zip(serving).zip(closed).zip(open) {
         let resident = serving.running.resident();

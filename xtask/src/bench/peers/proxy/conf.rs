@@ -138,6 +138,9 @@ global
     maxconn {connections}
     maxpipes 256
     no strict-limits
+    # Idle connections of clients are no reason to close those to origins.
+    tune.pool-low-fd-ratio 95
+    tune.pool-high-fd-ratio 98
     tune.bufsize 32768
 {global}
 defaults
@@ -162,10 +165,11 @@ backend origins
 }
 
 fn httpd(task: &Task<'_>, addr: SocketAddr, log: &Path, modules: &Path) -> String {
-    let (dir, modules) = (task.dir.display(), modules.display());
+    let dir = task.dir.display();
     let mut text = String::new();
     for module in [
         "mpm_event",
+        "unixd",
         "authz_core",
         "log_config",
         "slotmem_shm",
@@ -174,7 +178,11 @@ fn httpd(task: &Task<'_>, addr: SocketAddr, log: &Path, modules: &Path) -> Strin
         "proxy_balancer",
         "lbmethod_byrequests",
     ] {
-        let _ = writeln!(text, "LoadModule {module}_module {modules}/mod_{module}.so");
+        // What has no file is compiled in; which ones are, is the distribution's choice.
+        let file = modules.join(format!("mod_{module}.so"));
+        if file.is_file() {
+            let _ = writeln!(text, "LoadModule {module}_module {}", file.display());
+        }
     }
     let _ = writeln!(
         text,
