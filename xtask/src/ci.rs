@@ -22,7 +22,7 @@ pub(crate) fn check(tests: bool) -> Result<()> {
     docs.args(["--quiet", "--workspace", "--no-deps", "--document-private-items"]);
     run(docs.env("RUSTDOCFLAGS", "--deny warnings"))?;
     if tests {
-        for verb in ["hook", "scan", "instructions"] {
+        for verb in ["hook", "scan", "instructions", "idle-modules"] {
             println!("bench {verb}");
             bench::run(&[verb.to_owned()])?;
         }

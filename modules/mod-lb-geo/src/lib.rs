@@ -35,6 +35,7 @@ struct Preference {
 
 struct Walk {
     preferred: Option<u32>,
+    offered: usize,
 }
 
 impl Preference {
@@ -100,14 +101,20 @@ impl Balancer for Geo {
 
     fn begin(&self, request: &Request<'_>, set: &Endpoints<'_>) -> Result<Begin<Walk>> {
         let preferred = self.country(request).and_then(|country| self.preferred(country, set));
-        Ok(Begin::Trylist(Walk { preferred }))
+        Ok(Begin::Trylist(Walk { preferred, offered: 0 }))
     }
 
     fn next(&self, walk: &mut Walk, attempt: &Attempt<'_>) -> Result<Next> {
         if let Some(index) = walk.preferred.take() {
             return Ok(Next::Endpoint(index));
         }
-        Ok(attempt.untried().next().into())
+        let endpoints = attempt.endpoints();
+        let rest = endpoints.usable().get(walk.offered..).unwrap_or_default();
+        let Some(skipped) = rest.iter().position(|index| !attempt.tried(*index)) else {
+            return Ok(Next::Exhausted);
+        };
+        walk.offered += skipped + 1;
+        Ok(Next::Endpoint(rest[skipped]))
     }
 }
 

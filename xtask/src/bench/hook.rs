@@ -17,10 +17,12 @@ use super::committed::Committed;
 use crate::cargo::{Profile, cargo, output_dir, root, run as run_command, target};
 use crate::modules;
 
-/// Sizes of the cluster.
-const ENDPOINTS: [usize; 3] = [4, 64, 1000];
-/// Trips of the two runs: few, as callgrind counts the same for each.
-const ROUNDS: [u64; 2] = [200, 400];
+/// Sizes of the cluster, and the trips of the two runs: so many that what differs from start to start, as the seeds of
+/// hash maps, is lost among them.
+const ENDPOINTS: [(usize, [u64; 2]); 3] = [(4, [2_000, 6_000]), (64, [2_000, 6_000]), (1000, [500, 1_500])];
+
+/// A balancer, how many endpoints it has, and the trips of the two runs.
+type Case<'a> = (&'a Balancer, usize, [u64; 2]);
 
 const HEADING: &str = "\
 Instructions of host and module for one trip through proxy.load_balance: MODULE/ENDPOINTS INSTRUCTIONS.
@@ -90,8 +92,10 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         return Ok(());
     }
     let bench = Bench::build()?;
-    let cases: Vec<_> =
-        BALANCERS.iter().flat_map(|balancer| ENDPOINTS.map(|endpoints| (balancer, endpoints))).collect();
+    let cases: Vec<_> = BALANCERS
+        .iter()
+        .flat_map(|balancer| ENDPOINTS.map(|(endpoints, rounds)| (balancer, endpoints, rounds)))
+        .collect();
     let costs = bench.count_all(&cases)?;
     let mut committed = Committed::read(&root().join("tests/bench/instructions.txt"))?;
     let mut allocating = Vec::new();
@@ -100,7 +104,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         "  {:<14} {:>9} {:>12} {:>9} {:>11}",
         "", "endpoints", "instructions", "committed", "allocations"
     );
-    for ((balancer, endpoints), PerRound { instructions, allocations }) in cases.iter().zip(costs) {
+    for ((balancer, endpoints, _), PerRound { instructions, allocations }) in cases.iter().zip(costs) {
         let file = balancer.file();
         let name = format!("{file}/{endpoints}");
         let ratio = committed.note(&name, instructions);
@@ -140,7 +144,7 @@ impl Bench {
     }
 
     /// Counts for each case, as many at a time as there are cores.
-    fn count_all(&self, cases: &[(&Balancer, usize)]) -> Result<Vec<PerRound>> {
+    fn count_all(&self, cases: &[Case<'_>]) -> Result<Vec<PerRound>> {
         let costs = Mutex::new(Vec::new());
         let next = AtomicUsize::new(0);
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -149,8 +153,8 @@ impl Bench {
                 scope.spawn(|| {
                     loop {
                         let place = next.fetch_add(1, Relaxed);
-                        let Some((balancer, endpoints)) = cases.get(place) else { break };
-                        let cost = self.count(balancer, *endpoints);
+                        let Some(case) = cases.get(place) else { break };
+                        let cost = self.count(case);
                         if let Ok(mut costs) = costs.lock() {
                             costs.push((place, cost));
                         }
@@ -163,7 +167,7 @@ impl Bench {
         costs.into_iter().map(|(_, cost)| cost).collect()
     }
 
-    fn count(&self, balancer: &Balancer, endpoints: usize) -> Result<PerRound> {
+    fn count(&self, &(balancer, endpoints, [short, long]): &Case<'_>) -> Result<PerRound> {
         let module = |file: &str| self.out.join(format!("{file}.so"));
         let load = |(ident, package): &(&str, &str)| {
             format!("LoadModule {ident} {}", module(&package.replace('-', "_")).display())
@@ -179,7 +183,7 @@ impl Bench {
             }
             callgrind::count(&mut command, &file)
         };
-        Ok(callgrind::per_round(run(ROUNDS[0])?, run(ROUNDS[1])?, ROUNDS[1] - ROUNDS[0]))
+        Ok(callgrind::per_round(run(short)?, run(long)?, long - short))
     }
 }
 
