@@ -13,7 +13,7 @@ use proxy_core::caller::Caller;
 use proxy_core::generation::{Generation, Published};
 use proxy_core::lower::configure;
 use proxy_core::module::{LoadModules, ModuleCode};
-use proxy_http::executor::{Drained, Phase, Seat, Shared, run};
+use proxy_http::executor::{Capacity, Drained, Phase, Seat, Shared, run};
 use proxy_http::names::NameCache;
 use proxy_http::transaction::{Transaction, TransactionLog};
 use tokio::sync::watch;
@@ -73,9 +73,12 @@ impl Proxy {
         let listener = proxy_http::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = listener.local_addr().unwrap();
         let (sender, log) = mpsc::channel();
+        let generation = generation(conf);
+        let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4);
         let shared = Arc::new(Shared {
-            published: Published::new(Arc::new(generation(conf))),
+            published: Published::new(Arc::new(generation)),
             names: NameCache::default(),
+            capacity,
             transactions: Box::new(Recorder(Mutex::new(sender))),
         });
         let (phase, phases) = watch::channel(Phase::Running);
