@@ -2,8 +2,10 @@
 
 pub(crate) mod backlog;
 pub(crate) mod client;
+pub(crate) mod crowd;
 #[macro_use]
 pub(crate) mod config;
+mod limits;
 pub(crate) mod modules;
 pub(crate) mod origin;
 pub(crate) mod ports;

@@ -165,8 +165,8 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
         if sides.client.poll_gone(cx, sides.up, self.job.local).is_ready() {
             return Err(Ending::ClientGone);
         }
-        if self.stage == Stage::Body {
-            // The request will not be sent once more, and a slow reader holds no memory for it.
+        if self.stage == Stage::Body || sides.up.content == 0 {
+            // No body has to be kept for sending it once more: who waits holds no memory.
             sides.up.window.rest(&mut self.job.local.spares.borrow_mut());
         }
         Ok(())
