@@ -13,22 +13,26 @@ use crate::support::told::figure;
 
 /// What a slow client may cost.
 const MOST_KIB: f64 = 8.0;
+/// Readers alone: a few large windows of each executor count here, and what the system took only a part of.
+const MOST_KIB_READER: f64 = 12.0;
 
 #[test]
 fn slow_clients_are_cut_cost_little_and_disturb_nobody() {
-    check(&[Slow::Head, Slow::Body, Slow::Reader], 500, 4);
+    check(&[Slow::Head, Slow::Body, Slow::Reader], 500, 4, MOST_KIB);
 }
 
 #[test]
 #[ignore = "takes a minute; run by cargo xtask test --long"]
 fn thousands_of_slow_clients_are_cut_cost_little_and_disturb_nobody() {
     let all = [Slow::Head, Slow::Body, Slow::Reader];
-    all.iter().for_each(|kind| check(&[*kind], 2000, 8));
-    check(&all, 2000, 12);
+    for (kind, most) in all.into_iter().zip([MOST_KIB, MOST_KIB, MOST_KIB_READER]) {
+        check(&[kind], 2000, 8, most);
+    }
+    check(&all, 2000, 15, MOST_KIB);
 }
 
-/// `count` clients of each kind at once, whose deadline is that of the configuration.
-fn check(kinds: &[Slow], count: usize, deadline: u32) {
+/// `count` clients of each kind at once, whose deadline is so many seconds; each may cost `most` KiB.
+fn check(kinds: &[Slow], count: usize, deadline: u32, most: f64) {
     let (slow, quick) = (PatientOrigin::new(), Origin::named("quick"));
     let server = Server::conf(&format!(
         "Executors 2\nRequestReadTimeout header={deadline} body={deadline}\nResponseWriteTimeout {deadline}\n\
@@ -67,7 +71,7 @@ fn check(kinds: &[Slow], count: usize, deadline: u32) {
     let deadline = Duration::from_secs(deadline.into());
     assert!(first + Duration::from_millis(100) >= deadline, "{first:?} is before the deadline");
     assert!(last <= deadline + Duration::from_secs(1), "{last:?} is more than a second after the deadline");
-    assert!(each <= MOST_KIB, "{each:.1} KiB for a slow client");
+    assert!(each <= most, "{each:.1} KiB for a slow client");
     assert!(answered > 0 && failed == 0, "{failed} requests of others failed");
 }
 

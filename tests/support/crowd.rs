@@ -213,7 +213,7 @@ fn serve_patiently(accepted: &Receiver<TcpStream>, ended: &AtomicBool) {
         for stream in accepted.try_iter() {
             stream.set_nonblocking(true).unwrap();
             // What the proxy does not read must not pile up here.
-            SockRef::from(&stream).set_send_buffer_size(16 * 1024).unwrap();
+            SockRef::from(&stream).set_send_buffer_size(48 * 1024).unwrap();
             held.push(Held { stream, head: Vec::new(), left: None });
         }
         // Those with nothing left to do are kept and not looked at again.
