@@ -201,7 +201,7 @@ fn d_names_the_root_whose_conf_proxyd_conf_is_read() {
 #[test]
 fn proxyd_conf_in_the_environment_names_the_file_when_no_flag_does() {
     let setup = setup();
-    let mut command = command();
+    let mut command = command(None);
     command.arg("-t").env("PROXYD_CONF", setup.config()).current_dir("/");
     let run = Run::from(command.output().unwrap());
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), "Syntax OK\n"));

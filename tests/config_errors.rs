@@ -102,6 +102,29 @@ const CONF: &[Case] = &[
     case("Executors many", "Syntax error on line 1 of FILE: `many` is not a whole number from 1 to 1024"),
     case("Executors 2000", "Syntax error on line 1 of FILE: `2000` is not a whole number from 1 to 1024"),
     case("MaxTries 0", "Syntax error on line 1 of FILE: `0` is not a whole number from 1 to 10000"),
+    case(
+        "LimitRequestLine 8k",
+        "Syntax error on line 1 of FILE: LimitRequestLine \"8k\" must be a non-negative integer",
+    ),
+    case(
+        "LimitRequestFields -1",
+        "Syntax error on line 1 of FILE: LimitRequestFields \"-1\" must be a non-negative integer (0 = no limit)",
+    ),
+    case(
+        "LimitRequestBody much",
+        "Syntax error on line 1 of FILE: LimitRequestBody requires a non-negative integer",
+    ),
+    case(
+        "RequestReadTimeout header=10-20",
+        "Syntax error on line 1 of FILE: RequestReadTimeout: header=10-20: Must set MinRate option if using timeout \
+         range",
+    ),
+    case(
+        "ResponseWriteTimeout 5,MinRate=0",
+        "Syntax error on line 1 of FILE: ResponseWriteTimeout: 5,MinRate=0: Minimum data rate must be larger than 0",
+    ),
+    case("KeepAliveTimeout 5x", "Syntax error on line 1 of FILE: `5x` is not a duration"),
+    case("MaxConnections 0", "Syntax error on line 1 of FILE: `0` is not a whole number from 1 to 10000000"),
     case("ProxyTimeout never", "Syntax error on line 1 of FILE: `never` is not a duration"),
     case("ProxyTimeout 0", "Syntax error on line 1 of FILE: `0` is less than 1ms"),
     case("ProxyConnectTimeout 5parsecs", "Syntax error on line 1 of FILE: `5parsecs` is not a duration"),
@@ -265,6 +288,11 @@ const TOML: &[Case] = &[
         "[VirtualHost.\"*:80\"]\nListen = 81",
         "Syntax error on line 2 of FILE: `Listen` cannot stand inside `<VirtualHost>`",
     ),
+    case(
+        "RequestReadTimeout = [\"body=5\", \"head=1\"]",
+        "Syntax error on line 1 of FILE: RequestReadTimeout: head=1: Unknown RequestReadTimeout parameter",
+    ),
+    case("KeepAlive = 5", "Syntax error on line 1 of FILE: KeepAlive must be On or Off"),
     case("VirtualHost = 5", "Syntax error on line 1 of FILE: `VirtualHost` is a section"),
     case("[Listen]\na = 1", "Syntax error on line 2 of FILE: `Listen` is a section and takes an argument"),
     case("Executors = 1.5", "Syntax error on line 1 of FILE: `1.5` is not a whole number from 1 to 1024"),

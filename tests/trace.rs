@@ -86,7 +86,7 @@ fn walk(request: &Value) -> Vec<(String, String)> {
 
 /// The verb at work, from the moment on when it sees requests.
 fn verb(server: &Server, args: &[&str]) -> Watched {
-    let mut command = command();
+    let mut command = command(None);
     command.args(["module", "trace", "--live"]).arg(socket(server)).args(args);
     let mut watched = Watched::spawn(command);
     watched.wait_for_line("tracing the requests");
@@ -227,7 +227,7 @@ fn the_socket_is_found_in_the_configuration() {
     let args = ["-d", &setup.root().display().to_string(), "-f", &setup.config().display().to_string()]
         .map(str::to_owned);
     let server = setup.start();
-    let mut command = command();
+    let mut command = command(None);
     command.args(["module", "trace"]).args(args).args(["--json", "--count", "2"]);
     let mut verb = Watched::spawn(command);
     verb.wait_for_line("tracing the requests");

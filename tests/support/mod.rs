@@ -3,8 +3,10 @@
 pub(crate) mod author;
 pub(crate) mod backlog;
 pub(crate) mod client;
+pub(crate) mod crowd;
 #[macro_use]
 pub(crate) mod config;
+mod limits;
 pub(crate) mod load;
 pub(crate) mod modules;
 pub(crate) mod origin;

@@ -18,13 +18,21 @@ pub(crate) fn program() -> PathBuf {
 
 /// Runs the program to its end.
 pub(crate) fn run<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Run {
-    let output = command().args(args).stdin(Stdio::null()).output().unwrap();
+    let output = command(None).args(args).stdin(Stdio::null()).output().unwrap();
     Run::from(output)
 }
 
 /// The program, in an environment that holds nothing of the caller's that it reads.
-pub(crate) fn command() -> Command {
-    let mut command = Command::new(program());
+/// `files` limits how many it may have open.
+pub(crate) fn command(files: Option<u32>) -> Command {
+    let mut command = match files {
+        None => Command::new(program()),
+        Some(files) => {
+            let mut shell = Command::new("sh");
+            shell.arg("-c").arg(format!("ulimit -n {files}; exec \"$0\" \"$@\"")).arg(program());
+            shell
+        }
+    };
     command.env_remove("PROXYD_CONF");
     command
 }

@@ -17,6 +17,7 @@ pub(crate) struct Setup {
     dir: TempDir,
     syntax: Syntax,
     args: Vec<String>,
+    files: Option<u32>,
 }
 
 impl Setup {
@@ -24,7 +25,7 @@ impl Setup {
     /// `{modules}`, the directory of its file, and `{root}`, the directory of this test. ServerRoot is given by `-d`.
     pub(crate) fn verbatim(syntax: Syntax, text: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("proxyd-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let setup = Self { dir, syntax, args: Vec::new() };
+        let setup = Self { dir, syntax, args: Vec::new(), files: None };
         setup.file(syntax.file_name(), &setup.fill(text));
         setup
     }
@@ -49,6 +50,12 @@ impl Setup {
     /// Further arguments of the command line.
     pub(crate) fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(|&arg| arg.to_owned()));
+        self
+    }
+
+    /// How many files the server may have open.
+    pub(crate) fn open_files(mut self, files: u32) -> Self {
+        self.files = Some(files);
         self
     }
 
@@ -92,7 +99,7 @@ impl Setup {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Server {
-        let mut command = command();
+        let mut command = command(self.files);
         command.args(self.all_args());
         let mut process = Watched::spawn(command);
         let line = process.wait_for_line("listening on ");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use proxy_config::Span;
 
 use crate::hash_key::HashSource;
+use crate::limits::ClientLimits;
 use crate::origin::Origin;
 use crate::registration::DeclaredCluster;
 use crate::value::Value;
@@ -23,6 +24,8 @@ pub struct ServerConf {
     pub server_root: PathBuf,
     /// Threads that serve; one a core if `None`.
     pub executors: Option<usize>,
+    /// How many clients may be connected; what the limit of open files bears if `None`.
+    pub max_connections: Option<usize>,
     /// Where to listen.
     pub listen: Vec<Listen>,
     /// How long a graceful stop waits for requests; at least a second.
@@ -60,6 +63,7 @@ impl ServerConf {
         Self {
             server_root,
             executors: None,
+            max_connections: None,
             listen: Vec::new(),
             shutdown_timeout: Duration::from_secs(30),
             error_log: LogTarget::Stderr,
@@ -159,6 +163,8 @@ pub struct VirtualServer {
     pub aliases: Vec<String>,
     /// Where it begins; `None` for the main server.
     pub span: Option<Span>,
+    /// What its clients may take.
+    pub client: ClientLimits,
     /// How it proxies, outside of Locations.
     pub proxy: ProxySettings,
     /// `<Location>`s in file order.
@@ -210,6 +216,8 @@ pub struct ProxySettings {
     pub add_headers: bool,
     /// MaxTries; all endpoints of the cluster if `None`.
     pub max_tries: Option<u32>,
+    /// LimitRequestBody: bytes of a request's body; any number if `None`.
+    pub body_limit: Option<u64>,
 }
 
 impl Default for ProxySettings {
@@ -221,6 +229,7 @@ impl Default for ProxySettings {
             via: Via::Off,
             add_headers: true,
             max_tries: None,
+            body_limit: Some(1 << 30),
         }
     }
 }
@@ -240,6 +249,8 @@ pub struct ProxyOverrides {
     pub add_headers: Option<bool>,
     /// MaxTries.
     pub max_tries: Option<u32>,
+    /// LimitRequestBody.
+    pub body_limit: Option<Option<u64>>,
 }
 
 impl ProxyOverrides {
@@ -253,6 +264,7 @@ impl ProxyOverrides {
             via: self.via.unwrap_or(base.via),
             add_headers: self.add_headers.unwrap_or(base.add_headers),
             max_tries: self.max_tries.or(base.max_tries),
+            body_limit: self.body_limit.unwrap_or(base.body_limit),
         }
     }
 }

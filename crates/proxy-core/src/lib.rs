@@ -14,6 +14,7 @@ pub mod edits;
 pub mod generation;
 pub mod hash_key;
 pub mod hooks;
+pub mod limits;
 pub mod load_module;
 pub mod lower;
 pub mod module;

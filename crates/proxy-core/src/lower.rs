@@ -13,6 +13,7 @@ use std::sync::Arc;
 use proxy_config::{Diagnostic, Diagnostics, Input, Loader, Node, Sources, Span, Tree, Word, nearest};
 
 use crate::conf::{Location, Mapping, ProxyOverrides, Reverse, ServerConf, VirtualAddr, VirtualServer};
+use crate::limits::ClientOverrides;
 use crate::load_module::{FailedLoad, ModuleReader};
 use crate::module::{LoadModules, ModuleCode, ModuleInfo};
 use crate::registration::DeclaredCluster;
@@ -78,6 +79,7 @@ pub(crate) struct Lowering<'m> {
     server: usize,
     /// What each server says of itself; merged at the end, since a line may stand below the sections it is for.
     overrides: Vec<ProxyOverrides>,
+    clients: Vec<ClientOverrides>,
     location: Option<Location>,
     cluster: Option<DeclaredCluster>,
     failed: &'m [FailedLoad],
@@ -103,6 +105,7 @@ impl<'m> Lowering<'m> {
             sections: Vec::new(),
             server: 0,
             overrides: vec![ProxyOverrides::default()],
+            clients: vec![ClientOverrides::default()],
             location: None,
             cluster: None,
             failed,
@@ -162,6 +165,11 @@ impl<'m> Lowering<'m> {
         }
     }
 
+    /// Where limits of the server whose lines are lowered go.
+    pub(crate) fn client(&mut self) -> &mut ClientOverrides {
+        &mut self.clients[self.server]
+    }
+
     /// Where mappings of the innermost section go.
     pub(crate) fn mappings(&mut self) -> &mut Vec<Mapping> {
         match &mut self.location {
@@ -184,6 +192,7 @@ impl<'m> Lowering<'m> {
         self.server = self.conf.servers.len();
         self.conf.servers.push(host);
         self.overrides.push(ProxyOverrides::default());
+        self.clients.push(ClientOverrides::default());
         self.section(node, proxy_abi::scopes::VHOST);
         self.server = 0;
     }

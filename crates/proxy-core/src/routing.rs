@@ -19,6 +19,7 @@ pub use hosts::HostGroup;
 pub use route::{ReverseRule, Route};
 
 use crate::conf::{MapTarget, ProxySettings, VirtualServer};
+use crate::limits::ClientLimits;
 use crate::origin::Origin;
 use crate::path::has_prefix;
 
@@ -62,6 +63,7 @@ pub struct Server {
     pub number: usize,
     name: Option<String>,
     aliases: Vec<String>,
+    client: ClientLimits,
     settings: ProxySettings,
     reverse: Vec<ReverseRule>,
     /// The longest path first.
@@ -131,6 +133,12 @@ impl Server {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// What its clients may take.
+    #[must_use]
+    pub const fn client(&self) -> &ClientLimits {
+        &self.client
     }
 
     /// The settings and mapping of a request for this server; `path` is the canonical one, without the query.

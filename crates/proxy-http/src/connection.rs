@@ -1,7 +1,9 @@
 //! The client's side: one task for each connection. It waits without a buffer, reads heads, has requests served one
 //! after the other, and decides how the connection ends.
 
+mod deadline;
 mod linger;
+mod parked;
 mod read_head;
 mod request;
 
@@ -13,15 +15,13 @@ use std::task::{Context, Poll};
 use crate::executor::{Local, Pinned, Presence};
 use crate::flow::Flow;
 use crate::kit::Kit;
-use crate::message::Limits;
+use crate::message::Reject;
 use crate::stream::Stream;
 use crate::timer::Timer;
+use deadline::Terms;
+pub(crate) use deadline::Waits;
+use parked::Parked;
 use read_head::Head;
-
-/// From the first byte of a head to its last, in nanoseconds.
-const HEAD: u64 = 10_000_000_000;
-/// From the accept to the first byte, and between requests.
-const IDLE: u64 = 15_000_000_000;
 
 /// What becomes of a connection after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +79,26 @@ struct Connection {
     /// The peer's address as text, without its port.
     peer_text: Box<str>,
     here: SocketAddr,
-    limits: Limits,
+    terms: Terms,
+    /// A head that has begun.
+    parked: Parked,
+    /// Requests so far.
+    served: u32,
+    /// How long the next one is waited for, in nanoseconds.
+    patience: u64,
 }
+
+/// What there is after waiting.
+enum Next {
+    /// Bytes of a request.
+    Bytes,
+    /// Not the rest of a head, and its time is up.
+    TooSlow,
+    /// Nobody who is to be answered.
+    End,
+}
+
+const TOO_SLOW: Reject = Reject { status: 408, reason: "head was not complete in time" };
 
 /// Serves a connection until it ends.
 ///
@@ -95,15 +113,21 @@ pub(crate) async fn serve(
     let stream = Stream::accepted(socket);
     let here =
         if listener.ip().is_unspecified() { stream.local_addr().unwrap_or(listener) } else { listener };
+    let pinned = local.pinned();
+    let terms = Terms::of(pinned.generation.servers().server(here, None).client());
+    let patience = terms.silence();
     let mut connection = Connection {
         timer: Timer::new(local.clock.clone()),
         client: Client { stream, closed: false },
         presence,
-        pinned: local.pinned(),
+        pinned,
         peer,
         peer_text: peer.ip().to_canonical().to_string().into(),
         here,
-        limits: Limits::default(),
+        terms,
+        parked: Parked::default(),
+        served: 0,
+        patience,
         local,
     };
     connection.run().await;
@@ -115,29 +139,79 @@ impl Connection {
         // A fresh connection often has its first request with it.
         let mut going_on = self.requests(&mut kit).await;
         self.local.give_kit(kit);
-        while going_on && self.wait().await {
+        while going_on {
+            let next = self.wait().await;
+            if matches!(next, Next::End) {
+                return;
+            }
             let mut kit = self.local.take_kit();
-            going_on = self.requests(&mut kit).await;
+            kit.up.window.refill(self.parked.bytes(), &mut self.local.spares.borrow_mut());
+            going_on = match next {
+                Next::TooSlow => self.give_up(&mut kit).await,
+                _ => self.requests(&mut kit).await,
+            };
             self.local.give_kit(kit);
         }
     }
 
-    /// Waits for the next request, holding nothing; false if the connection is to end.
-    async fn wait(&mut self) -> bool {
-        self.timer.set(self.local.clock.now() + IDLE);
-        poll_fn(|cx| {
+    /// Waits for the next request, or for more of its head, holding no buffer.
+    async fn wait(&mut self) -> Next {
+        let now = self.local.clock.now();
+        self.presence.rest(now, !self.parked.is_empty());
+        self.timer.set(now.saturating_add(self.patience));
+        let next = poll_fn(|cx| {
             self.presence.join(cx);
-            if self.local.is_draining() {
-                return Poll::Ready(false);
+            if self.local.is_draining() || self.presence.is_unwanted() {
+                return Poll::Ready(Next::End);
             }
             // An idle connection must not hold an old generation for long.
-            self.local.repin(&mut self.pinned);
-            if let Poll::Ready(readable) = self.client.stream.poll_readable(cx) {
-                return Poll::Ready(readable.is_ok());
+            self.repin();
+            if self.parked.is_empty() {
+                if let Poll::Ready(readable) = self.client.stream.poll_readable(cx) {
+                    return Poll::Ready(if readable.is_ok() { Next::Bytes } else { Next::End });
+                }
+                return self.timer.poll(cx).map(|()| Next::End);
             }
-            self.timer.poll(cx).map(|()| false)
+            self.poll_piece(cx)
         })
-        .await
+        .await;
+        self.presence.work();
+        next
+    }
+
+    /// Adds to the head that has begun, until it is worth a look.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let mut piece = [0; 2048];
+        while !self.parked.may_tell(&self.terms.limits) {
+            match self.client.stream.poll_read(cx, &mut piece) {
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.parked.push(&piece[..count], self.local.clock.now());
+                }
+                Poll::Ready(_) => return Poll::Ready(Next::End),
+                Poll::Pending => {
+                    let Parked { began, moved, .. } = self.parked;
+                    self.timer.set(self.terms.head(began, moved, self.parked.bytes().len()));
+                    return self.timer.poll(cx).map(|()| Next::TooSlow);
+                }
+            }
+        }
+        Poll::Ready(Next::Bytes)
+    }
+
+    /// Goes over to the generation in force.
+    fn repin(&mut self) {
+        let held = Rc::clone(&self.pinned);
+        self.local.repin(&mut self.pinned);
+        if !Rc::ptr_eq(&held, &self.pinned) {
+            self.terms = Terms::of(self.pinned.generation.servers().server(self.here, None).client());
+        }
+    }
+
+    /// The head was too slow; false as the connection ends with that.
+    async fn give_up(&mut self, kit: &mut Kit) -> bool {
+        self.refuse(kit, TOO_SLOW).await;
+        self.linger(kit).await;
+        false
     }
 
     /// Serves requests as long as bytes of them are there; false if the connection is to end.

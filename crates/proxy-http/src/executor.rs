@@ -2,7 +2,9 @@
 //! its buffers. Executors share the generation, the name cache and the transaction log, nothing else.
 
 mod accept;
+mod capacity;
 mod local;
+mod present;
 
 use std::fmt;
 use std::io;
@@ -16,7 +18,10 @@ use proxy_core::observe::Observation;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
-pub(crate) use local::{Local, Pinned, Presence};
+pub use capacity::Capacity;
+pub(crate) use capacity::is_exhausted;
+pub(crate) use local::{Local, Pinned};
+pub(crate) use present::Presence;
 
 use crate::clock::Clock;
 use crate::names::NameCache;
@@ -30,6 +35,8 @@ pub struct Shared {
     pub names: NameCache,
     /// Who looks on.
     pub observation: Arc<Observation>,
+    /// How many clients there may be.
+    pub capacity: Capacity,
     /// Who is told of finished requests.
     pub transactions: Box<dyn TransactionLog>,
 }

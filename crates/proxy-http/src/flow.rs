@@ -32,6 +32,10 @@ pub(crate) enum Stopped {
     Malformed(&'static str),
 }
 
+/// The receiver of a body is asked for room whenever it has taken so many bytes: at most one system call more for
+/// each of them.
+const STRIDE: u64 = 32 * 1024;
+
 /// See the module. Kept and used again for each request.
 #[derive(Debug)]
 pub(crate) struct Flow {
@@ -52,6 +56,10 @@ pub(crate) struct Flow {
     trailers: bool,
     /// Chunks, if any, are ended.
     closed: bool,
+    /// Nothing is read until the receiver has room.
+    held: bool,
+    /// The receiver is asked for room once so many bytes are written.
+    ask_at: u64,
     /// Bytes read, framing included.
     pub(crate) read: u64,
     /// Bytes written, framing included.
@@ -76,6 +84,8 @@ impl Flow {
             chunks: false,
             trailers: false,
             closed: true,
+            held: false,
+            ask_at: STRIDE,
             read: 0,
             written: 0,
             content: 0,
@@ -98,6 +108,7 @@ impl Flow {
     pub(crate) fn reset(&mut self) {
         self.drop_pending();
         self.source = Source::Ended;
+        (self.held, self.ask_at) = (false, STRIDE);
         (self.read, self.written, self.content, self.delivered) = (0, 0, 0, 0);
     }
 
@@ -147,6 +158,11 @@ impl Flow {
         !self.text.is_empty() || !self.window.content().is_empty() || !self.tail.is_empty()
     }
 
+    /// Whether the receiver is waited for.
+    pub(crate) fn waits_for_receiver(&self) -> bool {
+        self.held || self.is_pending()
+    }
+
     /// Moves bytes until both sockets would block, or all is done.
     pub(crate) fn poll_pump(
         &mut self,
@@ -169,6 +185,7 @@ impl Flow {
             if self.has_ended() {
                 return Poll::Pending;
             }
+            ready!(self.poll_room(cx, to, spares));
             match ready!(self.poll_fill(cx, from, spares)) {
                 Ok(0) if self.source == Source::UntilClose => self.source = Source::Ended,
                 Ok(0) => return Poll::Ready(Err(Stopped::Truncated)),
@@ -176,6 +193,22 @@ impl Flow {
                 Err(_) => return Poll::Ready(Err(Stopped::Read)),
             }
         }
+    }
+
+    /// Ready when more may be read of a long body. A receiver that takes nothing would leave us with what was read
+    /// for it; what is not read stays with the sender.
+    fn poll_room(&mut self, cx: &mut Context<'_>, to: &mut Stream, spares: &mut Spares) -> Poll<()> {
+        if self.written < self.ask_at {
+            return Poll::Ready(());
+        }
+        let room = to.poll_room(cx);
+        self.held = room.is_pending();
+        if self.held {
+            self.window.rest(spares);
+        } else {
+            self.ask_at = self.written + STRIDE;
+        }
+        room
     }
 
     /// Reads and forgets what is left of the body.
@@ -290,7 +323,12 @@ impl Flow {
         if room.is_empty() {
             return Poll::Pending;
         }
-        let count = ready!(from.poll_read(cx, room))?;
+        let read = from.poll_read(cx, room);
+        if read.is_pending() {
+            // Who waits holds no memory.
+            self.window.rest(spares);
+        }
+        let count = ready!(read)?;
         self.window.filled(count);
         self.read += count as u64;
         Poll::Ready(Ok(count))

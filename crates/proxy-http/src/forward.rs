@@ -4,6 +4,7 @@
 mod ending;
 mod exchange;
 mod response;
+mod silence;
 
 use std::ops::Range;
 
@@ -45,6 +46,8 @@ pub(crate) struct Job<'g> {
     /// The client's address as text.
     pub(crate) peer: &'g str,
     pub(crate) id: u64,
+    /// The client's connection may take another request after this one.
+    pub(crate) keep_alive: bool,
 }
 
 /// The moving parts.
@@ -100,6 +103,10 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
         // Staged with the head, so that both leave in one call.
         if let Err(stopped) = sides.up.stage() {
             let ending = Ending::Refuse(Fault::bad_body(stopped));
+            return report(job, sides, &mut trylist, endpoint, ending, &exchange::Figures::default()).await;
+        }
+        if is_over_limit(job, sides.up) {
+            let ending = Ending::Refuse(Fault::BODY_LIMIT);
             return report(job, sides, &mut trylist, endpoint, ending, &exchange::Figures::default()).await;
         }
         let body = sides.up.has_ended().then(|| sides.up.window.mark());
@@ -165,8 +172,9 @@ async fn repeat<'g>(
     let upstream = fresh.map_err(|why| match why {
         Unconnected::ClientGone => Ending::ClientGone,
         Unconnected::AllFailed if untouched => Ending::Refuse(Fault::NO_ENDPOINT),
+        Unconnected::Exhausted if untouched => Ending::Refuse(Fault::DESCRIPTORS),
         // A 503 would say that the request has reached nobody.
-        Unconnected::AllFailed => Ending::Refuse(fault),
+        Unconnected::AllFailed | Unconnected::Exhausted => Ending::Refuse(fault),
     })?;
     sides.up.rewind(mark);
     sides.up.written = 0;
@@ -188,8 +196,9 @@ async fn unconnected<'g>(
             client_gone(job, None);
             Report { status: CLIENT_GONE, client_aborted: true, ..report }
         }
-        Unconnected::AllFailed => {
-            let fault = Fault::NO_ENDPOINT;
+        Unconnected::AllFailed | Unconnected::Exhausted => {
+            let exhausted = why == Unconnected::Exhausted;
+            let fault = if exhausted { Fault::DESCRIPTORS } else { Fault::NO_ENDPOINT };
             let (after, taken) = answer(job, sides, fault.status, fault.detail).await;
             Report { status: fault.status, after, client_aborted: !taken, ..report }
         }
@@ -232,7 +241,7 @@ async fn report<'g>(
             Report { status: fault.status, after, client_aborted: !taken, ..report }
         }
         Ending::Cut(_) | Ending::Switched(_) => report,
-        Ending::ClientGone => {
+        Ending::ClientGone | Ending::ClientSlow => {
             let status = if sides.down.written == 0 { CLIENT_GONE } else { figures.status };
             Report { status, client_aborted: true, ..report }
         }
@@ -248,7 +257,7 @@ async fn answer(job: &Job<'_>, sides: &mut Sides<'_>, status: u16, detail: &'sta
     let whole = sides.up.discard_buffered().is_ok() && sides.up.has_ended();
     let close = !whole
         || status == 400
-        || !job.request.keep_alive()
+        || !job.keep_alive
         || sides.client.has_finished(sides.up)
         || job.local.is_draining();
     let form = Form { head: job.request.method() == Method::Head, client: job.request.version(), close };
@@ -277,6 +286,12 @@ impl Sides<'_> {
             repeatable: job.request.method().is_idempotent(),
         }
     }
+}
+
+/// Whether more of the body has come than LimitRequestBody allows; of a body whose length is announced nothing is
+/// sent in the first place.
+fn is_over_limit(job: &Job<'_>, up: &Flow) -> bool {
+    job.routed.settings.body_limit.is_some_and(|limit| up.content > limit)
 }
 
 /// Puts the request's head, as this endpoint gets it, where it goes out first.

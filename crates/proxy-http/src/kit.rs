@@ -48,5 +48,7 @@ impl Kit {
         self.up.window.skip(unread);
         self.head.clear();
         self.settle(spares);
+        self.up.window.rest(spares);
+        self.down.window.rest(spares);
     }
 }

@@ -8,8 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A connected TCP socket.
@@ -88,6 +89,32 @@ impl Stream {
             }
         }
         Pin::new(self.registered()?).poll_write_vectored(cx, parts)
+    }
+
+    /// Ready when the system takes more to be written, as it knows at this instant and not as the reactor has heard
+    /// last; also when it takes nothing ever again.
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_room() {
+            return Poll::Ready(());
+        }
+        // The next write tells what is wrong.
+        let Ok(socket) = self.registered() else { return Poll::Ready(()) };
+        // The reactor forgets its good news, and waits for others.
+        let _ = socket.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        socket.poll_write_ready(cx).map(drop)
+    }
+
+    fn has_room(&self) -> bool {
+        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let asked = |mut socket: PollFd<'_>| {
+            let found = poll(std::slice::from_mut(&mut socket), Some(&AT_ONCE));
+            found != Ok(0)
+        };
+        match &self.state {
+            State::Fresh(socket) => asked(PollFd::new(socket, PollFlags::OUT)),
+            State::Registered(socket) => asked(PollFd::new(socket, PollFlags::OUT)),
+            State::Lost => true,
+        }
     }
 
     /// Ready when reading would not block.

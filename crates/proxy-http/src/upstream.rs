@@ -71,6 +71,8 @@ pub(crate) enum Unconnected {
     AllFailed,
     /// The client did not wait.
     ClientGone,
+    /// This machine has no descriptor or memory for a connection, whoever it is to.
+    Exhausted,
 }
 
 /// Asks for the trylist of a request and connects to the first endpoint of it that can be connected to.
@@ -122,6 +124,17 @@ pub(crate) async fn connect_to<'g>(
             Ok(Ok(Upstream { connection, reused: false, connect }))
         }
         Err(Failed::ClientGone) => Err(Unconnected::ClientGone),
+        Err(Failed::Exhausted { text }) => {
+            let addr = &*endpoint.addr;
+            error!(
+                event = "fd_limit",
+                endpoint = addr,
+                req = dial.request,
+                "no connection to {addr} can be made, which is not its fault: {text}; raise the limit of open \
+                 files, or lower MaxConnections"
+            );
+            Err(Unconnected::Exhausted)
+        }
         Err(Failed::Endpoint { kind, os_error, text }) => {
             let elapsed = dial.local.clock.exact().saturating_sub(began) / 1000;
             error!(

@@ -19,20 +19,36 @@ const WORTHWHILE: usize = 4 * 1024;
 pub(crate) struct Spares {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
+    /// Large ones that are out.
+    lent: usize,
 }
 
 impl Spares {
+    /// Large ones that are out at the same time. One goes back as soon as its bytes are written, so that only
+    /// receivers that do not keep up hold any; this bounds what all of them together can hold.
+    const MOST_LENT: usize = 4;
+
+    /// A small one also where a large one is asked for and none is to be had.
     fn take(&mut self, large: bool) -> Vec<u8> {
-        let (spares, size) = if large { (&mut self.large, LARGE) } else { (&mut self.small, SMALL) };
-        spares.pop().unwrap_or_else(|| vec![0; size])
+        if large && self.has_large() {
+            self.lent += 1;
+            return self.large.pop().unwrap_or_else(|| vec![0; LARGE]);
+        }
+        self.small.pop().unwrap_or_else(|| vec![0; SMALL])
+    }
+
+    const fn has_large(&self) -> bool {
+        self.lent < Self::MOST_LENT
     }
 
     fn give(&mut self, space: Vec<u8>) {
-        const MOST_SMALL: usize = 1024;
-        const MOST_LARGE: usize = 16;
+        const MOST_SMALL: usize = 256;
         match space.len() {
             SMALL if self.small.len() < MOST_SMALL => self.small.push(space),
-            LARGE if self.large.len() < MOST_LARGE => self.large.push(space),
+            LARGE => {
+                self.lent = self.lent.saturating_sub(1);
+                self.large.push(space);
+            }
             _ => {}
         }
     }
@@ -44,6 +60,8 @@ pub(crate) struct Window {
     space: Vec<u8>,
     content: Range<usize>,
     raw: Range<usize>,
+    /// The body goes on and on: its next space is a large one.
+    is_long: bool,
 }
 
 impl Window {
@@ -84,7 +102,8 @@ impl Window {
 
     /// The content's place, for [`Window::recall`].
     pub(crate) fn mark(&self) -> Range<usize> {
-        self.content.clone()
+        // Nothing can be recalled wherever it was.
+        if self.content.is_empty() { 0..0 } else { self.content.clone() }
     }
 
     /// Makes bytes content again that were before; right only while no room was made since.
@@ -95,7 +114,7 @@ impl Window {
     /// Free space to read into, after moving what is left to the front; empty if it is not worth a read yet.
     pub(crate) fn room(&mut self, spares: &mut Spares) -> &mut [u8] {
         if self.space.is_empty() {
-            self.space = spares.take(false);
+            self.space = spares.take(self.is_long);
         }
         if self.content.is_empty() {
             self.content = 0..0;
@@ -130,25 +149,60 @@ impl Window {
         !self.space.is_empty() && self.raw.end == self.space.len()
     }
 
-    /// Moves to the large size; false if it has it already.
-    pub(crate) fn grow(&mut self, spares: &mut Spares) -> bool {
-        if self.space.len() >= LARGE {
-            return false;
+    /// Moves to the large size, if it has not got it already and there is one to be had.
+    pub(crate) fn grow(&mut self, spares: &mut Spares) {
+        self.is_long = true;
+        if self.space.len() < LARGE && spares.has_large() {
+            let space = spares.take(true);
+            self.move_to(space, spares);
         }
-        self.resize(true, spares);
-        true
+    }
+
+    /// Makes room for a head of `most` bytes, where raw bytes fill all the space; false if it has that already.
+    pub(crate) fn widen(&mut self, most: usize, spares: &mut Spares) -> bool {
+        let is_stuffed = !self.space.is_empty() && self.raw.len() == self.space.len();
+        let wide = is_stuffed && self.space.len() < most;
+        if wide {
+            self.move_to(vec![0; most], spares);
+        }
+        wide
+    }
+
+    /// Puts bytes back that were read before; for a window that holds nothing.
+    pub(crate) fn refill(&mut self, bytes: &[u8], spares: &mut Spares) {
+        if bytes.is_empty() {
+            return;
+        }
+        debug_assert!(self.content.is_empty() && self.raw.is_empty(), "what is refilled is empty");
+        if self.space.is_empty() && bytes.len() <= SMALL {
+            self.space = spares.take(false);
+        }
+        if self.space.len() < bytes.len() {
+            self.move_to(vec![0; bytes.len()], spares);
+        }
+        self.space[..bytes.len()].copy_from_slice(bytes);
+        (self.content, self.raw) = (0..0, 0..bytes.len());
+    }
+
+    /// Gives all memory back, if nothing is in it. [`Window::recall`] is not possible any more.
+    pub(crate) fn rest(&mut self, spares: &mut Spares) {
+        if self.content.is_empty() && self.raw.is_empty() && !self.space.is_empty() {
+            (self.content, self.raw) = (0..0, 0..0);
+            spares.give(std::mem::take(&mut self.space));
+        }
     }
 
     /// Gives memory back that is not needed between requests. Raw bytes stay: the next request is among them.
     pub(crate) fn settle(&mut self, spares: &mut Spares) {
         self.content = 0..0;
-        if self.space.len() == LARGE && self.raw.len() <= SMALL {
-            self.resize(false, spares);
+        self.is_long = false;
+        if self.space.len() > SMALL && self.raw.len() <= SMALL {
+            let space = spares.take(false);
+            self.move_to(space, spares);
         }
     }
 
-    fn resize(&mut self, large: bool, spares: &mut Spares) {
-        let mut space = spares.take(large);
+    fn move_to(&mut self, mut space: Vec<u8>, spares: &mut Spares) {
         let (content, raw) = (self.content.len(), self.raw.len());
         space[..content].copy_from_slice(self.content());
         space[content..content + raw].copy_from_slice(self.raw());

@@ -168,7 +168,7 @@ fn silence_within_the_response_cuts_it() {
 #[test]
 fn a_client_that_stops_in_its_body_gets_a_408() {
     let origin = Origin::new();
-    let proxy = Proxy::start(&format!("ProxyPass / {}\nProxyTimeout 200ms", origin.url()));
+    let proxy = Proxy::start(&format!("ProxyPass / {}\nTimeout 200ms", origin.url()));
     let mut client = proxy.client();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
     let mut endpoint = origin.accept();

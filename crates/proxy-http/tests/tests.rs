@@ -7,6 +7,7 @@ mod aborts;
 mod bodies;
 mod drain;
 mod failures;
+mod limits;
 mod requests;
 mod responses;
 mod upgrade;

@@ -6,6 +6,7 @@ mod command_line;
 mod config_path;
 mod configuration;
 mod demo;
+mod descriptors;
 mod files;
 mod introspection;
 mod logs;

@@ -24,7 +24,7 @@ use crate::output::Messages;
 use crate::pid_file::PidFile;
 use crate::running::Running;
 use crate::signals::Signals;
-use crate::{Ended, statics, trace};
+use crate::{Ended, descriptors, statics, trace};
 
 /// Serves until a signal says otherwise.
 pub(crate) fn run(options: &Options) -> Ended {
@@ -80,7 +80,7 @@ pub(crate) fn prepare(options: &Options, messages: &Messages) -> Result<Prepared
     set_module_level(levels.loudest());
     log.change(levels, Appender::open(&conf.error_log).map_err(failed)?);
     let access_logs = AccessLogs::open(conf).map_err(failed)?;
-    raise_file_limit();
+    descriptors::raise_limit();
     let listeners = bind(&conf.listen, &sources, messages)?;
     let admin = conf.admin_socket.as_deref().map(Socket::bind).transpose().map_err(failed)?;
     let executors = if options.one_executor() { 1 } else { executors(conf) };
@@ -105,10 +105,12 @@ impl Prepared {
     /// If threads or duplicates of sockets cannot be had.
     pub(crate) fn start(self, messages: &Messages) -> Result<Running, Ended> {
         let ready = self.ready_line();
+        let asked = self.generation.conf().max_connections;
         let shared = Arc::new(Shared {
             published: Published::new(Arc::new(self.generation)),
             names: NameCache::default(),
             observation: trace::observation(),
+            capacity: descriptors::capacity(asked, self.executors, self.listeners.len()),
             transactions: Box::new(self.access_logs),
         });
         let admin = self.admin.map(|socket| socket.serve(Arc::downgrade(&shared))).transpose();
@@ -177,14 +179,6 @@ fn set_module_level(level: Level) {
         Level::DEBUG => proxy_abi::Level::DEBUG,
         Level::TRACE => proxy_abi::Level::TRACE,
     });
-}
-
-/// A connection takes two descriptors, and the usual soft limit of 1024 is there for programs that use `select`.
-fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // Failing leaves the limit as it was.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 fn executors(conf: &ServerConf) -> usize {

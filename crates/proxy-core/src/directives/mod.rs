@@ -1,5 +1,6 @@
 //! The core's directives, one file a topic. Each submits its definition to the table beside its function.
 
+mod client;
 mod clusters;
 mod hosts;
 mod logs;

@@ -5,6 +5,7 @@ use proxy_config::{Diagnostic, nearest};
 
 use super::{Lowering, ModuleValues};
 use crate::conf::{Listen, ProxySettings, VirtualAddr};
+use crate::limits::ClientLimits;
 
 impl Lowering<'_> {
     /// The last step.
@@ -20,9 +21,15 @@ impl Lowering<'_> {
     fn merge_settings(&mut self) {
         let main =
             self.overrides.first().map(|main| main.over(&ProxySettings::default())).unwrap_or_default();
-        for (server, overrides) in self.conf.servers.iter_mut().zip(&self.overrides) {
+        let client = self.clients.first().map(|main| main.over(&ClientLimits::default())).unwrap_or_default();
+        let silence = self.overrides.first().and_then(|main| main.timeout);
+        let said = self.overrides.iter().zip(&self.clients);
+        for (server, (overrides, clients)) in self.conf.servers.iter_mut().zip(said) {
             // Over itself the main server stays what it is.
             server.proxy = overrides.over(&main);
+            server.client = clients.over(&client);
+            // As in httpd, ProxyTimeout is Timeout where nobody says otherwise.
+            server.proxy.timeout = overrides.timeout.or(silence).unwrap_or(server.client.timeout);
         }
     }
 

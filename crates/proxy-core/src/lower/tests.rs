@@ -3,5 +3,6 @@
 mod dumps;
 mod errors;
 mod fake;
+mod limits;
 mod meaning;
 mod spellings;

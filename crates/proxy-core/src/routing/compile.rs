@@ -119,6 +119,7 @@ fn assemble(number: usize, server: &VirtualServer, base: &Part<'_>, own: &Part<'
         number,
         name: server.name.clone(),
         aliases: server.aliases.clone(),
+        client: server.client.clone(),
         settings: server.proxy.clone(),
         locations: places,
         mappings: located.chain(mappings).collect(),

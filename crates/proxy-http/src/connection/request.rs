@@ -14,6 +14,7 @@ use tracing::info;
 
 use super::{After, Connection};
 use crate::answer::{Answer, Form};
+use crate::clock::nanoseconds;
 use crate::executor::Local;
 use crate::flow::Source;
 use crate::forward::{self, Job, Report, Sides};
@@ -36,7 +37,7 @@ impl Connection {
         let Kit { text, head, response, up, down } = kit;
         text.extend_from_slice(&up.window.raw()[..len]);
         up.window.skip(len);
-        self.local.repin(&mut self.pinned);
+        self.repin();
         let pinned = Rc::clone(&self.pinned);
         let generation = &*pinned.generation;
         let local = &*self.local;
@@ -51,18 +52,34 @@ impl Connection {
             Body::Length(length) => Source::Length(length),
             Body::Chunked => Source::Chunked,
         };
-        up.begin(source, source == Source::Chunked, true, &self.limits);
+        up.begin(source, source == Source::Chunked, true, &self.terms.limits);
         let routed = generation.servers().route(self.here, request.host_name(), request.canonical_path());
         let (client, timer) = (&mut self.client, &mut self.timer);
-        let mut sides = Sides { client, timer, up, down, response, limits: &self.limits };
+        let mut sides = Sides { client, timer, up, down, response, limits: &self.terms.limits };
+        let client_limits = routed.server.client();
+        self.served = self.served.saturating_add(1);
+        self.patience = nanoseconds(client_limits.keep_alive_timeout);
+        let keep_alive = request.keep_alive()
+            && client_limits.keep_alive
+            && client_limits.keep_alive_requests.is_none_or(|most| self.served < most);
         let report = match decide(generation.hooks(), &request, &view, &edits, &routed, local) {
             Ok(route) => {
                 let peer = &*self.peer_text;
-                let job =
-                    Job { local, generation, routed, route, request, view: &view, edits: &edits, peer, id };
+                let job = Job {
+                    local,
+                    generation,
+                    routed,
+                    route,
+                    request,
+                    view: &view,
+                    edits: &edits,
+                    peer,
+                    id,
+                    keep_alive,
+                };
                 forward::forward(&job, &mut sides).await
             }
-            Err(answer) => answer_request(answer, &request, local, &mut sides).await,
+            Err(answer) => answer_request(answer, &request, keep_alive, local, &mut sides).await,
         };
         let transaction = Transaction {
             generation,
@@ -162,6 +179,11 @@ fn decide<'g>(
         return Err(Answer { status: 200, detail: "" });
     }
     let route = routed.route.ok_or(Answer { status: 404, detail: "nothing is mapped to this path" })?;
+    if let Body::Length(length) = request.body()
+        && routed.settings.body_limit.is_some_and(|limit| length > limit)
+    {
+        return Err(Answer { status: 413, detail: "the body is larger than LimitRequestBody allows" });
+    }
     let edits = abi::Edits::new(edits);
     refused(hooks.fixups.run(caller, id, &input.with_edits(&edits), Unit::default()))?;
     Ok(route)
@@ -180,12 +202,12 @@ fn refused(answer: HookAnswer) -> Result<(), Answer> {
 async fn answer_request<'g>(
     answer: Answer,
     request: &Request<'_>,
+    keep_alive: bool,
     local: &Local,
     sides: &mut Sides<'_>,
 ) -> Report<'g> {
     let framed = sides.up.discard_buffered().is_ok() && sides.up.has_ended();
-    let close =
-        !framed || !request.keep_alive() || sides.client.has_finished(sides.up) || local.is_draining();
+    let close = !framed || !keep_alive || sides.client.has_finished(sides.up) || local.is_draining();
     let form = Form { head: request.method() == Method::Head, client: request.version(), close };
     let taken = answer.send(form, local, sides.client, sides.timer, sides.down).await;
     let after = match (taken, close) {

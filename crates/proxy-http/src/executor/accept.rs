@@ -11,11 +11,13 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
 
-use super::{Local, Presence};
+use super::{Local, Presence, is_exhausted};
 use crate::connection;
 
 /// Connections taken before others get their turn.
 const PER_WAKE: usize = 4;
+/// Connections refused before others get their turn.
+const REFUSED_PER_WAKE: usize = 32;
 /// How long accepting rests when it cannot go on.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -23,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Listener {
     socket: AsyncFd<TcpListener>,
     local: SocketAddr,
+    /// A descriptor for answering clients when there is no other. None where it is lost to somebody else.
+    spare: Option<TcpListener>,
 }
 
 impl Listener {
@@ -36,11 +40,12 @@ impl Listener {
             reason = "its successor is unsafe, for types that lie about their descriptor; std's do not"
         )]
         let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
-        Ok(Self { socket, local })
+        let spare = socket.get_ref().try_clone().ok();
+        Ok(Self { socket, local, spare })
     }
 
     /// Accepts until it is dropped.
-    pub(super) async fn run(self, local: Rc<Local>) {
+    pub(super) async fn run(mut self, local: Rc<Local>) {
         let mut resting = false;
         loop {
             match self.accept_some(&local).await {
@@ -49,9 +54,11 @@ impl Listener {
                     if !resting {
                         self.complain(&error);
                     }
-                    resting = true;
-                    // Idle endpoint connections are the descriptors that we can spare.
-                    local.pool.borrow_mut().close_all();
+                    local.make_room();
+                    if std::mem::replace(&mut resting, true) {
+                        // What could be spared was not enough.
+                        self.refuse_some(&local);
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -60,9 +67,17 @@ impl Listener {
 
     async fn accept_some(&self, local: &Rc<Local>) -> io::Result<()> {
         let mut ready = self.socket.readable().await?;
-        for _ in 0..PER_WAKE {
+        let (mut begun, mut refused) = (0, 0);
+        while begun < PER_WAKE && refused < REFUSED_PER_WAKE {
             match ready.try_io(|socket| accept(socket.get_ref())) {
-                Ok(Ok((stream, client))) => self.begin(stream, client, local),
+                Ok(Ok((stream, client))) if has_room(local) => {
+                    self.begin(stream, client, local);
+                    begun += 1;
+                }
+                Ok(Ok((stream, _))) => {
+                    local.refusals.borrow_mut().refuse(stream, &local.shared.capacity);
+                    refused += 1;
+                }
                 Ok(Err(error)) if concerns_one_connection(&error) => {}
                 Ok(Err(error)) => return Err(error),
                 Err(_would_block) => return Ok(()),
@@ -78,15 +93,39 @@ impl Listener {
         tokio::task::spawn_local(connection::serve(Rc::clone(local), presence, stream, client, self.local));
     }
 
+    /// Without a descriptor to accept with: answers those who wait, one after the other by the spare one.
+    fn refuse_some(&mut self, local: &Local) {
+        let listener = self.socket.get_ref();
+        let Some(spare) = self.spare.take() else {
+            self.spare = listener.try_clone().ok();
+            return;
+        };
+        drop(spare);
+        for _ in 0..REFUSED_PER_WAKE {
+            let Ok((stream, _)) = accept(listener) else { break };
+            let mut refusals = local.refusals.borrow_mut();
+            refusals.refuse(stream, &local.shared.capacity);
+            refusals.close_all();
+        }
+        self.spare = listener.try_clone().ok();
+    }
+
     fn complain(&self, error: &io::Error) {
-        let out_of_files = matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
-        let event = if out_of_files { "fd_limit" } else { "accept_error" };
+        let event = if is_exhausted(error) { "fd_limit" } else { "accept_error" };
         warn!(event, listen = %self.local, "cannot accept: {error}; raise the limit of open files if this stays");
     }
 }
 
-const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
-const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+/// Counts one more client: there are less than there may be, or one that idles makes room.
+fn has_room(local: &Local) -> bool {
+    let capacity = &local.shared.capacity;
+    let is_room = capacity.enter();
+    if !is_room && local.evict() {
+        capacity.replace();
+        return true;
+    }
+    is_room
+}
 
 fn accept(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, client) = acceptfrom_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;

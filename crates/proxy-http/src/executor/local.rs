@@ -4,13 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 use proxy_core::caller::Caller;
 use proxy_core::generation::Generation;
 use tokio::sync::Notify;
 
 use super::Shared;
+use super::capacity::Refusals;
+use super::present::Present;
 use crate::clock::{Clock, HttpDate};
 use crate::kit::Kit;
 use crate::pool::Pool;
@@ -36,15 +37,9 @@ pub(crate) struct Local {
     date: RefCell<HttpDate>,
     requests: Cell<u64>,
     draining: Cell<bool>,
-    present: RefCell<Present>,
-    left: Notify,
-}
-
-/// The tasks of the connections, to be woken when the server drains or the generation changes.
-#[derive(Default)]
-struct Present {
-    wakers: Vec<Option<Waker>>,
-    free: Vec<usize>,
+    pub(super) present: RefCell<Present>,
+    pub(super) refusals: RefCell<Refusals>,
+    pub(super) left: Notify,
 }
 
 /// Another number in each process and executor, from the same source as the standard library's hash maps.
@@ -67,6 +62,7 @@ impl Local {
             requests: Cell::new(0),
             draining: Cell::new(false),
             present: RefCell::default(),
+            refusals: RefCell::default(),
             left: Notify::new(),
             shared,
         }
@@ -96,7 +92,7 @@ impl Local {
     }
 
     pub(crate) fn give_kit(&self, mut kit: Box<Kit>) {
-        const MOST: usize = 1024;
+        const MOST: usize = 256;
         kit.clear(&mut self.spares.borrow_mut());
         let mut kits = self.kits.borrow_mut();
         if kits.len() < MOST {
@@ -123,8 +119,7 @@ impl Local {
 
     /// Connections that are there.
     pub(crate) fn connections(&self) -> usize {
-        let present = self.present.borrow();
-        present.wakers.len() - present.free.len()
+        self.present.borrow().count()
     }
 
     /// Ready once no connection is left.
@@ -150,48 +145,24 @@ impl Local {
             self.wake_all();
         }
         self.pool.borrow_mut().sweep(self.clock.now());
+        self.refusals.borrow_mut().make_round(&self.shared.capacity);
+    }
+
+    /// Gives back the descriptors that can be spared: those of idle endpoint connections and of refused clients at
+    /// once, that of a client that idles as soon as its task runs.
+    pub(crate) fn make_room(&self) {
+        self.pool.borrow_mut().close_all();
+        self.refusals.borrow_mut().close_all();
+        self.evict();
+    }
+
+    /// Has a client leave that idles; false if none does.
+    pub(super) fn evict(&self) -> bool {
+        self.present.borrow_mut().evict(self.clock.now())
     }
 
     fn wake_all(&self) {
-        for waker in self.present.borrow().wakers.iter().flatten() {
-            waker.wake_by_ref();
-        }
-    }
-}
-
-/// That a connection is there; ends when dropped.
-pub(crate) struct Presence {
-    local: Rc<Local>,
-    slot: usize,
-}
-
-impl Presence {
-    pub(crate) fn new(local: Rc<Local>) -> Self {
-        let slot = {
-            let mut present = local.present.borrow_mut();
-            present.free.pop().unwrap_or_else(|| {
-                present.wakers.push(None);
-                present.wakers.len() - 1
-            })
-        };
-        Self { local, slot }
-    }
-
-    /// Has the task of `cx` woken on changes; a connection stays in one task, so once is enough.
-    pub(crate) fn join(&self, cx: &Context<'_>) {
-        let place = &mut self.local.present.borrow_mut().wakers[self.slot];
-        if place.is_none() {
-            *place = Some(cx.waker().clone());
-        }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        let mut present = self.local.present.borrow_mut();
-        present.wakers[self.slot] = None;
-        present.free.push(self.slot);
-        self.local.left.notify_one();
+        self.present.borrow().wake_all();
     }
 }
 

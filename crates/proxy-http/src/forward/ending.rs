@@ -83,6 +83,24 @@ impl Fault {
         result: OutcomeResult::CANCELLED,
     };
 
+    /// The client's body is larger than it may be.
+    pub(crate) const BODY_LIMIT: Self = Self {
+        status: 413,
+        detail: "the body is larger than LimitRequestBody allows",
+        event: "body_limit",
+        reason: "the body is larger than LimitRequestBody allows",
+        result: OutcomeResult::CANCELLED,
+    };
+
+    /// The machine has no descriptor, or no memory, for one more connection.
+    pub(crate) const DESCRIPTORS: Self = Self {
+        status: 503,
+        detail: "the server has too many connections",
+        event: "fd_limit",
+        reason: "no descriptor is left for a connection to an endpoint",
+        result: OutcomeResult::CANCELLED,
+    };
+
     /// The client's body is not what it announced.
     pub(crate) const fn bad_body(stopped: Stopped) -> Self {
         let reason = match stopped {
@@ -118,6 +136,8 @@ pub(crate) enum Ending<'g> {
     Cut(Fault),
     /// The client does not want it any more.
     ClientGone,
+    /// The client has a part of the response and does not take the rest.
+    ClientSlow,
 }
 
 impl Ending<'_> {
@@ -125,7 +145,7 @@ impl Ending<'_> {
         match self {
             Self::Complete { .. } | Self::Switched(_) | Self::Tunnelled => OutcomeResult::OK,
             Self::Stale(fault) | Self::Refuse(fault) | Self::Cut(fault) => fault.result,
-            Self::ClientGone => OutcomeResult::CANCELLED,
+            Self::ClientGone | Self::ClientSlow => OutcomeResult::CANCELLED,
         }
     }
 
@@ -137,6 +157,15 @@ impl Ending<'_> {
             Self::Complete { .. } | Self::Switched(_) | Self::Tunnelled => {}
             Self::ClientGone => {
                 info!(event = "client_abort", endpoint = addr, %attempt, req, "the client went away");
+            }
+            Self::ClientSlow => {
+                info!(
+                    event = "client_stall",
+                    endpoint = addr,
+                    %attempt,
+                    req,
+                    "the client did not take its response in time"
+                );
             }
             Self::Stale(fault) | Self::Refuse(fault) | Self::Cut(fault)
                 if fault.result == OutcomeResult::CANCELLED =>

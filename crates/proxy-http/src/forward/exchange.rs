@@ -10,8 +10,9 @@ use proxy_core::trylist::Trylist;
 use tracing::{info, warn};
 
 use super::ending::{Ending, Fault};
-use super::{Job, Sides};
-use crate::clock::nanoseconds;
+use super::response::ENDPOINT_LIMITS;
+use super::silence::Silence;
+use super::{Job, Sides, is_over_limit};
 use crate::flow::Stopped;
 use crate::upstream::{EndpointConnection, Upstream};
 
@@ -23,7 +24,7 @@ pub(super) struct Exchange<'x, 's, 'g> {
     /// None once the response has been read whole and the connection given back.
     connection: Option<EndpointConnection<'g>>,
     reused: bool,
-    upload: Upload,
+    pub(super) upload: Upload,
     pub(super) stage: Stage,
     /// Interim responses seen.
     pub(super) interim: u32,
@@ -32,8 +33,7 @@ pub(super) struct Exchange<'x, 's, 'g> {
     /// The endpoint keeps its connection.
     pub(super) reusable: bool,
     pub(super) figures: Figures,
-    /// Bytes moved when the deadline was last set.
-    moved: u64,
+    pub(super) silence: Silence,
 }
 
 /// What is measured, in nanoseconds of the executor's clock.
@@ -50,7 +50,7 @@ pub(super) struct Figures {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Upload {
+pub(super) enum Upload {
     Running,
     /// All of it was written.
     Done,
@@ -86,7 +86,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
             close: false,
             reusable: false,
             figures: Figures { connect, began, ..Figures::default() },
-            moved: u64::MAX,
+            silence: Silence::default(),
         }
     }
 
@@ -134,6 +134,9 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
                 Poll::Ready(Err(Stopped::Read | Stopped::Truncated)) => return Err(Ending::ClientGone),
                 Poll::Ready(Err(malformed)) => return Err(self.spoilt(Fault::bad_body(malformed))),
             }
+            if is_over_limit(self.job, self.sides.up) {
+                return Err(self.spoilt(Fault::BODY_LIMIT));
+            }
         }
         match self.upload {
             Upload::Running => Ok(()),
@@ -170,10 +173,14 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
         if sides.client.stream.is_fresh() && sides.timer.is_young() {
             return Ok(());
         }
-        match sides.client.poll_gone(cx, sides.up, self.job.local) {
-            Poll::Ready(()) => Err(Ending::ClientGone),
-            Poll::Pending => Ok(()),
+        if sides.client.poll_gone(cx, sides.up, self.job.local).is_ready() {
+            return Err(Ending::ClientGone);
         }
+        if self.stage == Stage::Body || sides.up.content == 0 {
+            // No body has to be kept for sending it once more: who waits holds no memory.
+            sides.up.window.rest(&mut self.job.local.spares.borrow_mut());
+        }
+        Ok(())
     }
 
     fn poll_download(&mut self, cx: &mut Context<'_>) -> Result<Poll<Ending<'g>>, Ending<'g>> {
@@ -205,10 +212,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
                 return Ok(Poll::Pending);
             };
             let mut spares = self.job.local.spares.borrow_mut();
-            let full = sides.down.window.is_full() && !sides.down.window.raw().is_empty();
-            if full && !sides.down.window.grow(&mut spares) {
-                return Err(Ending::Refuse(Fault::HEAD_LIMIT));
-            }
+            sides.down.window.widen(ENDPOINT_LIMITS.head, &mut spares);
             match sides.down.poll_fill(cx, endpoint, &mut spares) {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(Ok(0)) => return Err(self.lost(Fault::CLOSED)),
@@ -228,7 +232,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
     }
 
     /// Something is wrong with the request or the response, whatever the client has got so far.
-    fn spoilt(&self, fault: Fault) -> Ending<'g> {
+    pub(super) fn spoilt(&self, fault: Fault) -> Ending<'g> {
         if self.stage == Stage::Head { Ending::Refuse(fault) } else { Ending::Cut(fault) }
     }
 
@@ -312,33 +316,6 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
                 Some(connection) => Ok(Poll::Ready(Ending::Switched(connection))),
                 None => Err(Ending::ClientGone),
             },
-        }
-    }
-
-    /// ProxyTimeout: the longest time in which no byte moves on either side.
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Result<(), Ending<'g>> {
-        let (up, down) = (&*self.sides.up, &*self.sides.down);
-        let moved = up.read.wrapping_add(up.written).wrapping_add(down.read).wrapping_add(down.written);
-        if moved != self.moved {
-            self.moved = moved;
-            let timeout = nanoseconds(self.job.routed.settings.timeout);
-            self.sides.timer.set(self.job.local.clock.now().saturating_add(timeout));
-        }
-        if self.sides.timer.poll(cx).is_pending() {
-            return Ok(());
-        }
-        Err(self.silent())
-    }
-
-    /// Who is to blame for the silence.
-    fn silent(&self) -> Ending<'g> {
-        let uploading = self.upload == Upload::Running;
-        match self.stage {
-            Stage::Head if uploading && self.sides.up.is_pending() => Ending::Refuse(Fault::SEND),
-            Stage::Head if uploading => Ending::Refuse(Fault::SLOW_BODY),
-            Stage::Head => Ending::Refuse(Fault::FIRST_BYTE),
-            Stage::Body if self.sides.down.is_pending() => Ending::ClientGone,
-            Stage::Body => Ending::Cut(Fault::STALL),
         }
     }
 }

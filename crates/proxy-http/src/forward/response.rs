@@ -12,9 +12,13 @@ use super::exchange::{Exchange, Stage};
 use super::{Job, via};
 use crate::flow::Source;
 use crate::message::{
-    Asked, Method, Parsed, Response, ResponseBody, ResponseRewrite, Reverse, ReversePair, Version,
+    Asked, Limits, Method, Parsed, Response, ResponseBody, ResponseRewrite, Reverse, ReversePair, Version,
     write_interim, write_response,
 };
+
+/// What a response may have; what a request may have is the operator's choice.
+pub(super) const ENDPOINT_LIMITS: Limits =
+    Limits { line: 8192, field: 8192, fields: 100, head: 65_536, method: 32, chunk_extensions: 4096 };
 
 /// Interim responses to one request that are borne.
 const MOST_INTERIM: u32 = 16;
@@ -34,7 +38,7 @@ impl<'g> Exchange<'_, '_, 'g> {
         let request = &self.job.request;
         let asked = Asked { head: request.method() == Method::Head, websocket: request.wants_websocket() };
         let raw = self.sides.down.window.raw();
-        let len = match self.sides.response.parse(raw, self.sides.limits, asked) {
+        let len = match self.sides.response.parse(raw, &ENDPOINT_LIMITS, asked) {
             Ok(Parsed::Complete(len)) => len,
             Ok(Parsed::Partial) => return Ok(None),
             Err(bad) if is_limit(bad.reason) => {
@@ -50,7 +54,7 @@ impl<'g> Exchange<'_, '_, 'g> {
         let (source, chunks) = self.final_head();
         let down = &mut *self.sides.down;
         down.window.skip(len);
-        down.begin(source, chunks, self.job.request.te_trailers(), self.sides.limits);
+        down.begin(source, chunks, self.job.request.te_trailers(), &ENDPOINT_LIMITS);
         self.stage = Stage::Body;
         Ok(Some(Stage::Body))
     }
@@ -84,7 +88,7 @@ impl<'g> Exchange<'_, '_, 'g> {
         if let Some(endpoint) = endpoint {
             run_hook(job, self.trylist, endpoint, response.status(), (Fields::new(&fields), &edits));
         }
-        self.close = !job.request.keep_alive()
+        self.close = !job.keep_alive
             || !self.sides.up.has_ended()
             || self.sides.client.has_finished(self.sides.up)
             || job.local.is_draining();

@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::clock::nanoseconds;
 use crate::connection::Client;
-use crate::executor::Local;
+use crate::executor::{Local, is_exhausted};
 use crate::flow::Flow;
 use crate::names::Addresses;
 use crate::stream::Stream;
@@ -39,7 +39,15 @@ pub(crate) struct Dial<'a> {
 /// Why there is no connection.
 pub(super) enum Failed {
     ClientGone,
-    Endpoint { kind: FailureKind, os_error: i32, text: String },
+    /// The machine's fault, not the endpoint's: no balancer hears of it.
+    Exhausted {
+        text: String,
+    },
+    Endpoint {
+        kind: FailureKind,
+        os_error: i32,
+        text: String,
+    },
 }
 
 /// Why something was not waited for.
@@ -73,8 +81,8 @@ impl Dial<'_> {
             self.timer.set(now + share);
             match self.connect_address(*address, endpoint.origin.port).await {
                 Ok(stream) => return Ok(stream),
-                Err(Failed::ClientGone) => return Err(Failed::ClientGone),
-                Err(endpoint) => failed = Some(endpoint),
+                Err(endpoint @ Failed::Endpoint { .. }) => failed = Some(endpoint),
+                Err(other) => return Err(other),
             }
         }
         Err(failed.unwrap_or_else(|| unresolved("it has no address")))
@@ -92,8 +100,14 @@ impl Dial<'_> {
 
     async fn connect_address(&mut self, address: IpAddr, port: u16) -> Result<Stream, Failed> {
         let address = SocketAddr::new(address, port);
-        match self.guard(connect_socket(address)).await {
+        let mut connected = self.guard(connect_socket(address)).await;
+        if matches!(&connected, Ok(Err(error)) if is_exhausted(error)) {
+            self.local.make_room();
+            connected = self.guard(connect_socket(address)).await;
+        }
+        match connected {
             Ok(Ok(socket)) => Ok(Stream::connected(socket)),
+            Ok(Err(error)) if is_exhausted(&error) => Err(Failed::Exhausted { text: error.to_string() }),
             Ok(Err(error)) => Err(Failed::Endpoint {
                 kind: kind_of(&error),
                 os_error: error.raw_os_error().unwrap_or_default(),

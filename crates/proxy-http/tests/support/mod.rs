@@ -14,7 +14,7 @@ use proxy_core::generation::{Generation, Published};
 use proxy_core::lower::configure;
 use proxy_core::module::{LoadModules, ModuleCode};
 use proxy_core::observe::Observation;
-use proxy_http::executor::{Drained, Phase, Seat, Shared, run};
+use proxy_http::executor::{Capacity, Drained, Phase, Seat, Shared, run};
 use proxy_http::names::NameCache;
 use proxy_http::transaction::{Transaction, TransactionLog};
 use tokio::sync::watch;
@@ -74,10 +74,13 @@ impl Proxy {
         let listener = proxy_http::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = listener.local_addr().unwrap();
         let (sender, log) = mpsc::channel();
+        let generation = generation(conf);
+        let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4);
         let shared = Arc::new(Shared {
-            published: Published::new(Arc::new(generation(conf))),
+            published: Published::new(Arc::new(generation)),
             names: NameCache::default(),
             observation: Arc::new(Observation::new(|| 0)),
+            capacity,
             transactions: Box::new(Recorder(Mutex::new(sender))),
         });
         let (phase, phases) = watch::channel(Phase::Running);

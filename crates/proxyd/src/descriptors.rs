@@ -1,0 +1,74 @@
+//! Open files: how many there may be, and how many clients they bear. A client whose request is forwarded takes two,
+//! one for itself and one for the endpoint, and what was accepted must not fail for want of the second.
+
+use std::fs;
+
+use proxy_http::executor::Capacity;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::warn;
+
+/// Takes all that the system lets us: the usual soft limit of 1024 is there for programs that use `select`.
+pub(crate) fn raise_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Failing leaves the limit as it was.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// What the server takes beside its clients, once everything is open but the executors.
+#[derive(Debug, Clone, Copy)]
+struct Fixed {
+    open: u64,
+    executors: u64,
+    listeners: u64,
+}
+
+/// Room for as many clients as MaxConnections asks for (`asked`), but no more than the limit of open files bears.
+pub(crate) fn capacity(asked: Option<usize>, executors: usize, listeners: usize) -> Capacity {
+    let Some(limit) = getrlimit(Resource::Nofile).current else {
+        return Capacity::new(asked.unwrap_or(UNLIMITED), MOST_LINGERING as usize);
+    };
+    let open = fs::read_dir("/proc/self/fd").map_or(USUAL, |files| files.count() as u64);
+    let fixed = Fixed { open, executors: executors as u64, listeners: listeners as u64 };
+    let (bears, lingering) = share(limit, fixed);
+    if let Some(asked) = asked.filter(|asked| *asked > bears) {
+        let wanted = limit + 2 * (asked - bears) as u64;
+        warn!(
+            event = "fd_limit",
+            "MaxConnections {asked} is more than {limit} open files bear: it is {bears}; allow {wanted} files, as by \
+             `ulimit -n {wanted}`"
+        );
+    }
+    Capacity::new(asked.map_or(bears, |asked| asked.min(bears)), lingering)
+}
+
+/// Files that are open where nobody can say.
+const USUAL: u64 = 32;
+/// Clients where files are not limited.
+const UNLIMITED: usize = 1_000_000;
+/// Refused clients that an executor keeps open for a while.
+const MOST_LINGERING: u64 = 8;
+/// For the admin socket, logs and whatever the system opens on our behalf, as for looking up names.
+const RESERVE: u64 = 8;
+
+/// Clients that so many files bear, and refused ones that an executor may keep.
+fn share(limit: u64, fixed: Fixed) -> (usize, usize) {
+    let lingering = (limit / 64).min(MOST_LINGERING);
+    // A reactor has two; each listener is duplicated, and has a spare.
+    let executor = 2 + 2 * fixed.listeners + lingering;
+    let taken = fixed.open + fixed.executors * executor + RESERVE;
+    let clients = (limit.saturating_sub(taken) / 2).max(1);
+    (usize::try_from(clients).unwrap_or(UNLIMITED), lingering as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_takes_two() {
+        let fixed = Fixed { open: 12, executors: 2, listeners: 1 };
+        assert_eq!(share(1024, fixed), ((1024 - 12 - 24 - 8) / 2, 8));
+        assert_eq!(share(64, fixed), ((64 - 12 - 10 - 8) / 2, 1));
+        assert_eq!(share(10, fixed), (1, 0), "one is served as long as it can be");
+    }
+}

@@ -1,0 +1,52 @@
+//! A running server's use of the machine: descriptors that can be taken away from it, and its time on the processor.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use super::server::Server;
+
+impl Server {
+    fn pid(&self) -> i32 {
+        self.process().pid().try_into().unwrap()
+    }
+
+    /// From now on it cannot open anything, until [`Server::give_descriptors`]; what it closes it can open again.
+    pub(crate) fn take_descriptors(&self) {
+        let open = self.descriptors();
+        self.limit_descriptors((0..).find(|number| !open.contains(number)).unwrap());
+    }
+
+    /// From now on it cannot have more open than are open now, but for a few numbers that are free between them.
+    pub(crate) fn freeze_descriptors(&self) {
+        self.limit_descriptors(self.descriptors().last().unwrap() + 1);
+    }
+
+    fn descriptors(&self) -> BTreeSet<u64> {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
+        files.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
+    }
+
+    pub(crate) fn give_descriptors(&self) {
+        self.limit_descriptors(1000);
+    }
+
+    fn limit_descriptors(&self, count: u64) {
+        // The hard limit stays, as taking it up again is for root alone.
+        let pid = Pid::from_raw(self.pid());
+        let maximum = prlimit(pid, Resource::Nofile, Rlimit { current: Some(16), maximum: Some(16_000) });
+        let maximum = maximum.unwrap().maximum.map(|maximum| maximum.min(16_000));
+        prlimit(pid, Resource::Nofile, Rlimit { current: Some(count), maximum }).unwrap();
+    }
+
+    /// The time that it has spent computing since it began, in steps of 10 ms.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // The name in brackets may hold anything; user and system time are the 14th and 15th field.
+        let fields = stat.rsplit_once(") ").unwrap().1.split_ascii_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+}
