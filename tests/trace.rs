@@ -329,8 +329,7 @@ fn geo() -> String {
 fn hooks_that_modules_run_are_shown_within_the_calls_that_run_them() {
     let origin = Origin::named("ok");
     let server = Server::conf(&format!(
-        "AdminSocket admin.sock\n{}{}GeoPrefer DE {url}\n<Proxy balancer://c>\nBalancerMember {url}\n</Proxy>\n\
-         LBMethod c lb_geo_module\nProxyPass / balancer://c/\n",
+        "AdminSocket admin.sock\n{}{}GeoCluster c {url}\nGeoPrefer DE {url}\nGeoProxyPass / c\n",
         geo(),
         load("lb_geo_module", &modules::rust("mod-lb-geo")),
         url = origin.url()
