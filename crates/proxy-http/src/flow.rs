@@ -36,6 +36,9 @@ pub(crate) enum Stopped {
 /// each of them.
 const STRIDE: u64 = 32 * 1024;
 
+/// A receiver that has taken so many bytes reads them: sockets alone hold less.
+const PROVEN: u64 = 256 * 1024;
+
 /// See the module. Kept and used again for each request.
 #[derive(Debug)]
 pub(crate) struct Flow {
@@ -315,8 +318,9 @@ impl Flow {
         from: &mut Stream,
         spares: &mut Spares,
     ) -> Poll<io::Result<usize>> {
-        // One read used up all the room, and the receiver took all of it: the body is a long one.
-        if self.window.is_full() && self.window.content().is_empty() && self.is_long() {
+        // One read used up all the room, and the receiver takes what it gets: the body is a long one.
+        let takes_all = self.window.content().is_empty() && self.written >= PROVEN;
+        if takes_all && self.window.is_full() && self.is_long() {
             self.window.grow(spares);
         }
         let room = self.window.room(spares);

@@ -26,7 +26,7 @@ pub(crate) struct Spares {
 impl Spares {
     /// Large ones that are out at the same time. One goes back as soon as its bytes are written, so that only
     /// receivers that do not keep up hold any; this bounds what all of them together can hold.
-    const MOST_LENT: usize = 4;
+    const MOST_LENT: usize = 32;
 
     /// A small one also where a large one is asked for and none is to be had.
     fn take(&mut self, large: bool) -> Vec<u8> {
