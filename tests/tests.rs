@@ -33,6 +33,7 @@ mod request_errors;
 mod request_hooks;
 mod signals;
 mod slow_clients;
+mod suites;
 mod template;
 mod trace;
 mod trylists;

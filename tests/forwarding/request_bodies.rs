@@ -94,3 +94,18 @@ fn a_client_that_stops_in_the_middle_of_its_body_is_not_passed_on_as_complete() 
     assert_eq!(response, 400);
     assert_eq!(origin.count(), 0, "the origin must not take it for whole");
 }
+
+#[test]
+fn a_client_that_ends_its_side_behind_its_body_is_answered() {
+    let origin = Origin::named("ok");
+    let server = server(&origin, "");
+    // The end is met while the endpoint is connected to, or later: each connection may show the other.
+    for round in 0..40 {
+        let mut client = server.client();
+        let body =
+            ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"];
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{}", body[round % 2]).as_bytes());
+        client.finish_sending();
+        assert_eq!(client.response().status, 200, "{round}");
+    }
+}

@@ -79,6 +79,11 @@ impl Client {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// No more will be sent, if the other side has not ended the connection already.
+    pub(crate) fn try_finish_sending(&self) {
+        drop(self.stream.shutdown(Shutdown::Write));
+    }
+
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }

@@ -64,7 +64,7 @@ impl Client {
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
             }
         }
-        if up.has_ended() { Poll::Pending } else { Poll::Ready(()) }
+        if up.may_be_whole() { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 

@@ -151,6 +151,16 @@ impl Flow {
         self.source == Source::Ended
     }
 
+    /// Whether the body may have been read to its end, though not taken apart yet. Chunks are not counted here.
+    pub(crate) fn may_be_whole(&self) -> bool {
+        match self.source {
+            Source::Ended => true,
+            Source::Length(left) => self.window.raw().len() as u64 >= left,
+            Source::Chunked => !self.window.raw().is_empty(),
+            Source::UntilClose => false,
+        }
+    }
+
     /// Whether all is read and all is written.
     pub(crate) fn is_done(&self) -> bool {
         self.has_ended() && self.closed && !self.is_pending()

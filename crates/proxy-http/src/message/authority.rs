@@ -1,7 +1,7 @@
 //! The grammar of `Host` and of the authority of a target: one host, perhaps a port, and nothing that two
 //! readers could see differently.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The longest authority, in bytes: that of a DNS name.
 const MAX: usize = 255;
@@ -9,7 +9,8 @@ const MAX: usize = 255;
 /// Checks `host[:port]` and gives the length of the host part.
 ///
 /// Narrower than RFC 3986 section 3.2.2: a name is letters, digits, `-`, `_` and single dots, so that no
-/// userinfo, list, percent-encoding or trailing dot passes; a port is 1 to 65535.
+/// userinfo, list, percent-encoding or trailing dot passes; a name that ends in a number is an IPv4 address of four
+/// decimal parts (the URL Standard's "ends in a number", without its other spellings); a port is 1 to 65535.
 pub(crate) fn check(authority: &[u8]) -> Result<usize, &'static str> {
     if authority.len() > MAX {
         return Err("Host is longer than 255 bytes");
@@ -38,12 +39,26 @@ fn named(authority: &[u8]) -> Result<usize, &'static str> {
         match byte {
             b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => label += 1,
             b'.' if label > 0 => label = 0,
-            b':' if label > 0 => return Ok(at),
+            b':' if label > 0 => return numbered(&authority[..at], label),
             b'.' | b':' => return EMPTY,
             _ => return Err("Host holds a byte that a host name may not"),
         }
     }
-    if label > 0 { Ok(authority.len()) } else { EMPTY }
+    if label > 0 { numbered(authority, label) } else { EMPTY }
+}
+
+/// Refuses a host whose last label is a number if it is not an address as everybody writes it: `0x7f.1` and
+/// `127.01.0.1` are names to some readers and different addresses to others. `label` is the length of that label.
+fn numbered(host: &[u8], label: usize) -> Result<usize, &'static str> {
+    let last = &host[host.len() - label..];
+    if !last[0].is_ascii_digit() {
+        return Ok(host.len());
+    }
+    let hex = last.strip_prefix(b"0x").or_else(|| last.strip_prefix(b"0X"));
+    let number = last.iter().all(u8::is_ascii_digit)
+        || hex.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let address = || std::str::from_utf8(host).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok());
+    if number && !address() { Err("Host ends in a number and is no IPv4 address") } else { Ok(host.len()) }
 }
 
 fn is_port(digits: &[u8]) -> bool {

@@ -4,6 +4,7 @@ mod chunked;
 mod desync;
 mod request;
 mod response;
+mod suites;
 mod tokens;
 mod write;
 

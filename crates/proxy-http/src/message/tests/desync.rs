@@ -38,14 +38,14 @@ const CASES: &[Case] = include!("../../../../../tests/data/desync_cases.rs");
 
 /// What became of a byte stream that should be one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Refused(u16),
     Forwarded { head: Vec<u8>, content: Vec<u8>, trailers: Vec<u8>, used: usize },
     Incomplete,
 }
 
 /// Feeds `bytes`, of which ever more are there: up to each of `arrivals`.
-fn feed(bytes: &[u8], arrivals: impl IntoIterator<Item = usize>) -> Outcome {
+pub(super) fn feed(bytes: &[u8], arrivals: impl IntoIterator<Item = usize>) -> Outcome {
     let limits = Limits::default();
     let mut head = RequestHead::default();
     let mut arrivals = arrivals.into_iter();
