@@ -29,7 +29,7 @@ fault_matrix! {
         after: Kept,
         goes: Nowhere,
         seen: [0, 0],
-        balancer: "next A, failed A refused, done A CONNECT, next nobody",
+        balancer: "next A, failed A refused, done A CONNECT",
         events: "connect_refused cluster_down",
         access: "503 - 1",
     }
@@ -59,7 +59,7 @@ fault_matrix! {
         after: Kept,
         goes: Nowhere,
         seen: [0, 0],
-        balancer: "next A, failed A timeout, done A CONNECT, next nobody",
+        balancer: "next A, failed A timeout, done A CONNECT",
         events: "connect_timeout cluster_down",
         access: "503 - 1",
     }
@@ -442,7 +442,7 @@ fault_matrix! {
     bad_chunk {
         number: 15,
         fault: "a chunk size that is none",
-        first: Plays(&[&[Read, Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n"), Stall]]),
+        first: Plays(&[&[Read, Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), Dribble(b"xyz\r\n", Duration::from_millis(20)), Stall]]),
         others: Others::Well,
         asks: Get,
         gets: Cut(200),
@@ -454,10 +454,25 @@ fault_matrix! {
         access: "200 A 1",
     }
 
+    bad_chunk_at_once {
+        number: 15,
+        fault: "a chunk size that is none, sent with the head",
+        first: Plays(&[&[Read, Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n"), Stall]]),
+        others: Others::Well,
+        asks: Get,
+        gets: Ours(502),
+        after: Kept,
+        goes: Nowhere,
+        seen: [1, 0],
+        balancer: "next A, head A, done A UPSTREAM",
+        events: "bad_response",
+        access: "502 A 1",
+    }
+
     long_chunk {
         number: 15,
         fault: "a chunk longer than its size",
-        first: Plays(&[&[Read, Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n"), Stall]]),
+        first: Plays(&[&[Read, Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello"), Dribble(b"!\r\n0\r\n\r\n", Duration::from_millis(20)), Stall]]),
         others: Others::Well,
         asks: Get,
         gets: Cut(200),
@@ -1004,7 +1019,7 @@ fault_matrix! {
         after: Kept,
         goes: Next,
         seen: [0, 1],
-        balancer: "next A, failed A no_local_port, done A CONNECT, next B, head B, done B OK",
+        balancer: "next A, failed A no local port, done A CONNECT, next B, head B, done B OK",
         events: "no_local_port",
         access: "200 B 2",
     }
@@ -1019,7 +1034,7 @@ fault_matrix! {
         after: Kept,
         goes: Nowhere,
         seen: [0, 0],
-        balancer: "next A, failed A no_local_port, done A CONNECT, next nobody",
+        balancer: "next A, failed A no local port, done A CONNECT",
         events: "no_local_port cluster_down",
         access: "503 - 1",
     }
