@@ -238,6 +238,26 @@ fn cross_talk(all: usize) {
 }
 
 #[test]
+fn what_is_anothers_or_too_short_is_seen() {
+    let answer = |nonce: &str, body: &[u8], complete| {
+        let fields = [("X-Nonce", nonce), ("X-Length", "4")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        Response { status: 200, fields: fields.into(), body: body.to_vec(), complete, ..Response::default() }
+    };
+    let judged = |response: &Response| {
+        let counts = Counts::default();
+        judge(response, "ab", &counts);
+        [&counts.right, &counts.cut, &counts.wrong, &counts.mixed, &counts.short]
+            .map(|count| count.load(Relaxed))
+    };
+    assert_eq!(judged(&answer("ab", b"abab", true)), [1, 0, 0, 0, 0]);
+    assert_eq!(judged(&answer("ab", b"aba", false)), [0, 1, 0, 0, 0]);
+    assert_eq!(judged(&answer("cd", b"abab", true)), [0, 0, 1, 0, 0]);
+    assert_eq!(judged(&answer("ab", b"abcd", true)), [0, 0, 0, 1, 0]);
+    assert_eq!(judged(&answer("ab", b"aba", true)), [0, 0, 0, 0, 1]);
+    assert_eq!(judged(&Response { status: 200, complete: true, ..Response::default() }), [0, 0, 1, 0, 0]);
+}
+
+#[test]
 fn nobody_gets_what_is_anothers() {
     cross_talk(20_000);
 }

@@ -33,15 +33,16 @@ pub(super) fn row(name: &str) {
     let stage = Stage::set(row);
     let server = stage.server();
     let mut scene = Scene::begin(row, &stage, &server);
+    let inject = |call, errno, when| Injected::new(&server, call, errno, when).map(Some);
     let injected = match row.first {
-        First::Connecting(errno) => Injected::once(&server, "connect", errno).map(Some),
-        First::Accepting(errno) => Injected::once(&server, "accept4", errno).map(Some),
-        _ => Some(None),
+        First::Connecting(errno) => inject("connect", errno, "1"),
+        First::Accepting(errno) => inject("accept4", errno, "1"),
+        First::NoDescriptors => inject("socket", "EMFILE", "1+"),
+        First::Refuses | First::Drops | First::Plays(_) => Some(None),
     };
     let Some(injected) = injected else { return };
-    scene.play();
-    scene.look(injected.as_ref());
-    drop(injected);
+    scene.play(injected);
+    scene.look();
     let passed = 1 + PASSED.fetch_add(1, Relaxed);
     figure(format_args!(
         "fault {} {}: as the table says; {passed} of {} rows so far",
@@ -143,7 +144,6 @@ impl<'a> Scene<'a> {
             client.send_get(target);
             assert_eq!(client.response().status, 200, "{target}");
         }
-        // Opens nothing that could be closed to make room.
         client.send_get("/nowhere");
         assert_eq!(client.response().status, 404);
         if reused && row.goes == Goes::Again && row.events.is_empty() {
@@ -156,10 +156,7 @@ impl<'a> Scene<'a> {
         Self { row, stage, server, client, trace, before, memory }
     }
 
-    fn play(&mut self) {
-        if matches!(self.row.first, First::NoDescriptors) {
-            self.server.take_descriptors();
-        }
+    fn play(&mut self, injected: Option<Injected>) {
         let mut client = self.client.take().unwrap_or_else(|| self.server.client());
         match self.row.asks {
             Asks::Get | Asks::ReusedGet | Asks::AbortedGet => client.send_get(TARGET),
@@ -173,9 +170,7 @@ impl<'a> Scene<'a> {
             return client.reset();
         }
         let response = client.try_response(self.row.asks == Asks::Head);
-        if matches!(self.row.first, First::NoDescriptors) {
-            self.server.give_descriptors();
-        }
+        drop(injected);
         let response = response.unwrap_or_else(|error| panic!("no answer: {error}"));
         self.got(&response);
         self.stays(&mut client, &response);
@@ -218,7 +213,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn look(mut self, injected: Option<&Injected>) {
+    fn look(mut self) {
         let row = self.row;
         let request = self.traced();
         assert_eq!(self.stage.anonymous(&walk(&request)), row.balancer, "{request:#}");
@@ -238,7 +233,7 @@ impl<'a> Scene<'a> {
             until_true("the endpoint's connection to be ended", || origin.open() == 0);
         }
         let grown = self.server.process().memory_kib("VmHWM") - self.memory;
-        assert!(injected.is_some() || grown <= MEMORY_KIB, "the server has grown by {grown} KiB");
+        assert!(grown <= MEMORY_KIB, "the server has grown by {grown} KiB");
     }
 
     /// What modules were told of the request.

@@ -14,15 +14,16 @@ pub(crate) struct Injected {
 }
 
 impl Injected {
-    /// The next `call` of each thread of the server fails with `errno`; `None` where strace is missing.
-    pub(crate) fn once(server: &Server, call: &str, errno: &str) -> Option<Self> {
+    /// `call` fails with `errno` in each thread of the server: `when` is `1` for the next one alone and `1+` for all.
+    /// `None` where strace is missing.
+    pub(crate) fn new(server: &Server, call: &str, errno: &str, when: &str) -> Option<Self> {
         let mut command = Command::new(told::program("strace")?);
         command.args([
             "-f",
             "-e",
             &format!("trace={call}"),
             "-e",
-            &format!("inject={call}:error={errno}:when=1"),
+            &format!("inject={call}:error={errno}:when={when}"),
         ]);
         command.args(["-p", &server.process().pid().to_string()]);
         let mut strace = Watched::spawn(command);
