@@ -17,6 +17,7 @@ mod descriptors;
 mod desync;
 mod edits;
 mod failover;
+mod faults;
 mod forwarding;
 mod frozen;
 mod load_balance_hook_2003;

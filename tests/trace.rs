@@ -1,10 +1,5 @@
 //! Looking at a live server's calls into modules: the page `/trace` of the admin socket, and the verb that reads it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::time::Duration;
-
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -14,61 +9,12 @@ use crate::support::origin::Origin;
 use crate::support::ports::Refused;
 use crate::support::process::{Watched, command, run};
 use crate::support::server::{Server, Setup};
+use crate::support::traced::{Stream, socket};
 use crate::support::wait::until;
 
 fn server(urls: &[String]) -> Server {
     let config = Balanced::snoop(urls).set("AdminSocket", "admin.sock").set("Executors", "1");
     Server::balanced(Syntax::Conf, &config)
-}
-
-fn socket(server: &Server) -> PathBuf {
-    server.root().join("admin.sock")
-}
-
-/// A page that has no end, from the moment on when the server has begun to answer it.
-struct Stream {
-    status: u16,
-    lines: BufReader<UnixStream>,
-}
-
-impl Stream {
-    fn open(server: &Server, target: &str) -> Self {
-        let mut stream = UnixStream::connect(socket(server)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        write!(stream, "GET {target} HTTP/1.0\r\n\r\n").unwrap();
-        let mut lines = BufReader::new(stream);
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        let status = line.split(' ').nth(1).unwrap().parse().unwrap();
-        while line.trim_end() != "" {
-            line.clear();
-            lines.read_line(&mut line).unwrap();
-        }
-        Self { status, lines }
-    }
-
-    fn json(server: &Server, filters: &str) -> Self {
-        let stream = Self::open(server, &format!("/trace?format=json{filters}"));
-        assert_eq!(stream.status, 200);
-        stream
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line
-    }
-
-    fn request(&mut self) -> Value {
-        serde_json::from_str(&self.line()).unwrap()
-    }
-
-    /// All that comes until the server ends it.
-    fn rest(mut self) -> String {
-        let mut text = String::new();
-        self.lines.read_to_string(&mut text).unwrap();
-        text
-    }
 }
 
 /// The functions of `proxy.load_balance` that a request called, with the endpoint meant where there is one.

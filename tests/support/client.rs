@@ -18,6 +18,8 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
     pub(crate) trailers: Vec<(String, String)>,
     pub(crate) complete: bool,
+    /// How it was cut.
+    pub(crate) broken: Option<ErrorKind>,
     /// Statuses of the interim answers before it.
     pub(crate) interim: Vec<u16>,
     /// The head as it came.
@@ -112,7 +114,9 @@ impl Client {
             }
             response.interim = interim;
             let bodiless = to_head || matches!(response.status, 101 | 204 | 304);
-            response.complete = bodiless || self.body(&mut response).is_ok();
+            response.broken =
+                if bodiless { None } else { self.body(&mut response).err().map(|error| error.kind()) };
+            response.complete = response.broken.is_none();
             return Ok(response);
         }
     }

@@ -6,12 +6,15 @@ pub(crate) mod client;
 pub(crate) mod crowd;
 #[macro_use]
 pub(crate) mod config;
+pub(crate) mod inject;
 mod limits;
 pub(crate) mod load;
+pub(crate) mod misbehaving;
 pub(crate) mod modules;
 pub(crate) mod origin;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod told;
+pub(crate) mod traced;
 pub(crate) mod wait;

@@ -191,6 +191,11 @@ impl Origin {
         self.ledger.conns.load(Ordering::SeqCst)
     }
 
+    /// How many connections are open now.
+    pub(crate) fn open(&self) -> usize {
+        self.ledger.open.lock().unwrap().len()
+    }
+
     /// What came and was no request.
     pub(crate) fn broken(&self) -> Vec<Vec<u8>> {
         self.ledger.broken.lock().unwrap().clone()
@@ -244,7 +249,7 @@ fn accept(listener: &TcpListener, ledger: &Arc<Ledger>, ended: &AtomicBool, serv
     }
 }
 
-fn wait_for_the_end(stream: &mut TcpStream) -> io::Result<()> {
+pub(crate) fn wait_for_the_end(stream: &mut TcpStream) -> io::Result<()> {
     let mut scratch = [0; 4096];
     while uninterrupted(|| stream.read(&mut scratch))? > 0 {}
     Ok(())

@@ -132,6 +132,8 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
                 Box::pin(tunnel::run(local, timeout, sides, connection)).await;
                 Ending::Tunnelled
             }
+            // What was wrong came with the head: nothing has been said that could not be said otherwise.
+            Ending::Cut(fault) if sides.down.written == 0 => Ending::Refuse(fault),
             ending => ending,
         };
         return report(job, sides, &mut trylist, endpoint, ending, &figures).await;
