@@ -106,7 +106,8 @@ fn known_to_llhttp(ours: &Seen, stream: &[u8]) -> Option<&'static str> {
     if is_request && !METHODS.contains(&ours.first.as_slice()) {
         return Some("llhttp-methods");
     }
-    let mut lines = stream.split(|byte| *byte == b'\n').take_while(|line| *line != b"\r");
+    let head = stream.trim_ascii_start();
+    let mut lines = head.split(|byte| *byte == b'\n').take_while(|line| *line != b"\r");
     lines.any(has_tab_behind_framing).then_some("llhttp-tab")
 }
 
