@@ -114,7 +114,8 @@ fn known_to_llhttp(ours: &Seen, stream: &[u8]) -> Option<&'static str> {
 /// Whether a line frames the body and has a tab among the blanks at its end.
 fn has_tab_behind_framing(line: &[u8]) -> bool {
     let lower = line.to_ascii_lowercase();
-    let is_framing = lower.starts_with(b"content-length:") || lower.starts_with(b"transfer-encoding:");
+    let names: [&[u8]; 3] = [b"content-length:", b"transfer-encoding:", b"connection:"];
+    let is_framing = names.iter().any(|name| lower.starts_with(name));
     is_framing && line[line.trim_ascii_end().len()..].contains(&b'\t')
 }
 
