@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod dist;
+mod fuzz;
 mod modules;
 mod suite;
 mod tidy;
@@ -33,6 +34,7 @@ Usage: cargo xtask VERB
   bench hook [--write]            what one trip through each balancer costs, and that it allocates nothing
   bench scan                      least requests over 1000 endpoints beside the same loop over a plain slice
   bench idle-modules              what fifty modules cost a request that has nothing to do with them
+  fuzz TARGET [--seconds N]       cargo-fuzz over one target of tests/fuzz, for 60 s or N
   tidy                            what neither compiler nor clippy checks
 
 It works on Linux with glibc, with the Rust toolchain and a C compiler.
@@ -68,6 +70,7 @@ fn run(args: &[String]) -> Result<()> {
             dist::dist(profile, &options.out("tree")?)
         }
         "bench" => bench::run(&options.words),
+        "fuzz" => fuzz::fuzz(&options.words),
         "tidy" => options.none().and_then(|()| tidy::run()),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

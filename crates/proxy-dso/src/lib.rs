@@ -89,8 +89,15 @@ pub fn static_module(record: &StaticRecord) -> Result<Arc<dyn ModuleCode>, Refus
 /// # Errors
 /// If the file cannot be read, is not a whole shared object for this machine, or holds no module.
 pub fn inspect(path: &Path) -> Result<Vec<NoteDesc>, Refusal> {
-    let notes = file::read(path).and_then(|bytes| note::read_notes(&Elf::read(&bytes)?));
-    notes.map_err(|cause| refusal(path, cause))
+    file::read(path).and_then(|bytes| inspect_bytes(&bytes)).map_err(|cause| refusal(path, cause))
+}
+
+/// The same for a file that was read; `bytes` may be anything.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_bytes(bytes: &[u8]) -> Result<Vec<NoteDesc>, Cause> {
+    note::read_notes(&Elf::read(bytes)?)
 }
 
 /// How many module files are mapped: those in use and those of earlier configurations.
