@@ -242,9 +242,10 @@ fn an_option_without_its_value_exits_1_and_is_named() {
 
 #[test]
 fn a_result_that_cannot_be_written_is_no_success() {
+    let empty = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for flag in ["-L", "-v", "-V", "-l", "--help"] {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
-        let run = Run::from(command(None).arg(flag).stdout(full).output().unwrap());
+        let run = Run::from(command(None).arg(flag).current_dir(empty.path()).stdout(full).output().unwrap());
         assert_eq!(run.code, Some(1), "{flag}: {run:?}");
         assert!(
             run.stderr.starts_with("proxyd: standard output cannot be written: No space"),

@@ -54,7 +54,7 @@ fn a_format_tells_which_endpoint_answered_and_after_how_many_tries() {
     let server = Setup::new(
         Syntax::Conf,
         &format!(
-            "LogFormat \"%>s %{{endpoint}}x %{{tries}}x %U\" tried\nCustomLog tried.log tried\n{}",
+            "Executors 1\nLogFormat \"%>s %{{endpoint}}x %{{tries}}x %U\" tried\nCustomLog tried.log tried\n{}",
             config.text(Syntax::Conf)
         ),
     );
@@ -206,14 +206,16 @@ fn lines_that_a_stalled_reader_cost_are_counted_to_the_last() {
     let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
     let first: Vec<String> = lines.by_ref().take(100).collect();
     assert!(first.iter().all(|line| line.starts_with("200 /") && line.ends_with("xxx")));
-    let told = server.wait_for_log("log lines were lost since the start");
-    let lost: usize = told.rsplit_once("lost=").unwrap().1.parse().unwrap();
-    assert!(lost > 100, "{told}");
+    server.wait_for_log("log lines were lost since the start");
     server.get("/last");
     let rest = lines.take_while(|line| !line.starts_with("200 /last ")).count();
-    assert_eq!(first.len() + rest + lost, REQUESTS);
     let (status, log) = server.stop();
-    assert_eq!((status.code(), log.matches("log lines").count()), (Some(0), 2), "{log}");
+    // A line follows its answer: the last one may be lost just after that was told, and is told at the end then.
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("log lines ")).collect();
+    assert!(told.len() <= 3, "not once a line: {log}");
+    let lost: usize = told.last().unwrap().rsplit_once("lost=").unwrap().1.parse().unwrap();
+    assert!(lost > 100, "{log}");
+    assert_eq!((first.len() + rest + lost, status.code()), (REQUESTS, Some(0)), "{log}");
 }
 
 #[test]
