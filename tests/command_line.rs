@@ -241,6 +241,38 @@ fn an_option_without_its_value_exits_1_and_is_named() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let empty = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for flag in ["-L", "-v", "-V", "-l", "--help"] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let run = Run::from(command(None).arg(flag).current_dir(empty.path()).stdout(full).output().unwrap());
+        assert_eq!(run.code, Some(1), "{flag}: {run:?}");
+        assert!(
+            run.stderr.starts_with("proxyd: standard output cannot be written: No space"),
+            "{flag}: {run:?}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_is_a_regular_file_or_dev_null() {
+    let setup = setup();
+    let fifo = setup.root().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let (root, fifo) = (setup.root().to_str().unwrap(), fifo.to_str().unwrap());
+    for (args, path) in
+        [(["-f", fifo], fifo), (["-C", "Include fifo"], "fifo"), (["-f", "/dev/zero"], "/dev/zero")]
+    {
+        let run = run(["-t", "-d", root].iter().chain(&args));
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(run.stderr.contains(path), "{run:?}");
+        assert!(run.stderr.contains("; a configuration is a regular file, or /dev/null"), "{run:?}");
+    }
+    let run = run(["-t", "-d", root, "-C", "Listen 127.0.0.1:0", "-f", "/dev/null"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), "Syntax OK\n"), "{run:?}");
+}
+
+#[test]
 fn the_demo_shows_a_failover_in_which_no_request_fails() {
     // A tree as it is installed, since the demo loads the module that lies beside its program.
     let tree = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();

@@ -1,17 +1,27 @@
 //! The error log and access logs: where they go, what they hold, and that nobody can forge a line.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::config::{Balanced, Syntax};
+use crate::support::load::load;
 use crate::support::origin::{Origin, Then};
 use crate::support::ports::Refused;
 use crate::support::process::wait_for_file;
 use crate::support::server::{Server, Setup};
+use crate::support::wait::until;
 
 /// The lines of a log once there are so many.
 fn lines(server: &Server, name: &str, count: usize) -> Vec<String> {
     let path = server.root().join(name);
-    crate::support::wait::until(&format!("{count} lines in {name}"), || {
+    until(&format!("{count} lines in {name}"), || {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         (lines.len() >= count && text.ends_with('\n')).then_some(lines)
@@ -44,7 +54,7 @@ fn a_format_tells_which_endpoint_answered_and_after_how_many_tries() {
     let server = Setup::new(
         Syntax::Conf,
         &format!(
-            "LogFormat \"%>s %{{endpoint}}x %{{tries}}x %U\" tried\nCustomLog tried.log tried\n{}",
+            "Executors 1\nLogFormat \"%>s %{{endpoint}}x %{{tries}}x %U\" tried\nCustomLog tried.log tried\n{}",
             config.text(Syntax::Conf)
         ),
     );
@@ -146,4 +156,102 @@ fn a_log_that_cannot_be_opened_stops_the_start() {
         assert_eq!(run.code, Some(1), "{run:?}");
         assert!(run.stderr.contains("nowhere/"), "{run:?}");
     }
+}
+
+/// More lines than a pipe and the server hold, if all are `long`.
+const REQUESTS: usize = 2000;
+
+/// A format of a thousand bytes and more.
+fn long() -> String {
+    format!("LogFormat \"%>s %U {}\" long\n", "x".repeat(1000))
+}
+
+fn fifo(dir: &Path) -> PathBuf {
+    let path = dir.join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+    path
+}
+
+/// A reader that has opened a FIFO and reads nothing yet.
+fn stalled(fifo: &Path) -> fs::File {
+    fs::File::options().read(true).write(true).open(fifo).unwrap()
+}
+
+#[test]
+fn a_stalled_reader_of_both_logs_stops_neither_requests_nor_term() {
+    let refused = Refused::new();
+    let text = format!("{}ErrorLog fifo\nCustomLog fifo long\nProxyPass / {}/\n", long(), refused.url());
+    let setup = Setup::new(Syntax::Conf, &text);
+    let _reader = stalled(&fifo(setup.root()));
+    let server = setup.start();
+    let statuses = load(server.addr(), REQUESTS, 0);
+    assert_eq!(statuses.of(503), REQUESTS, "{statuses}");
+    let begin = Instant::now();
+    let (status, log) = server.stop();
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn lines_that_a_stalled_reader_cost_are_counted_to_the_last() {
+    let origin = Origin::named("ok");
+    let setup =
+        Setup::new(Syntax::Conf, &format!("{}CustomLog fifo long\nProxyPass / {}/\n", long(), origin.url()));
+    let reader = stalled(&fifo(setup.root()));
+    let mut server = setup.start();
+    assert_eq!(load(server.addr(), REQUESTS, 0).failed(), 0);
+    let line = server.wait_for_log("log lines are lost");
+    assert!(line.contains("its reader does not keep up log=") && line.ends_with("/fifo lost=1"), "{line}");
+    // It reads on, and more is written: no line is in pieces, and all are accounted for.
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let first: Vec<String> = lines.by_ref().take(100).collect();
+    assert!(first.iter().all(|line| line.starts_with("200 /") && line.ends_with("xxx")));
+    server.wait_for_log("log lines were lost since the start");
+    server.get("/last");
+    let rest = lines.take_while(|line| !line.starts_with("200 /last ")).count();
+    let (status, log) = server.stop();
+    // A line follows its answer: the last one may be lost just after that was told, and is told at the end then.
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("log lines ")).collect();
+    assert!(told.len() <= 3, "not once a line: {log}");
+    let lost: usize = told.last().unwrap().rsplit_once("lost=").unwrap().1.parse().unwrap();
+    assert!(lost > 100, "{log}");
+    assert_eq!((first.len() + rest + lost, status.code()), (REQUESTS, Some(0)), "{log}");
+}
+
+#[test]
+fn a_stalled_reader_of_standard_error_stops_neither_requests_nor_term() {
+    let origin = Origin::named("ok");
+    let setup = Setup::new(
+        Syntax::Conf,
+        &format!("{}CustomLog /dev/stderr long\nProxyPass / {}/\n", long(), origin.url()),
+    );
+    let mut child = setup.command().stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stderr.take().unwrap());
+    let mut ready = String::new();
+    while !ready.contains("listening on ") {
+        ready.clear();
+        assert!(reader.read_line(&mut ready).unwrap() > 0, "it does not listen");
+    }
+    let addr = ready.rsplit_once("listening on ").unwrap().1.split(',').next().unwrap();
+    let addr: SocketAddr = addr.parse().unwrap();
+    assert_eq!(load(addr, REQUESTS, 0).failed(), 0);
+    let unread = rustix::io::ioctl_fionread(reader.get_ref().as_fd()).unwrap();
+    assert!(unread > 32 * 1024, "{unread} bytes: the pipe is full");
+    let begin = Instant::now();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let status = until("the end of the server", || child.try_wait().unwrap());
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_line_has_8_kib_at_most_and_a_value_of_the_client_2() {
+    let origin = Origin::named("ok");
+    let server = Server::conf(&format!("CustomLog combined.log combined\nProxyPass / {}/\n", origin.url()));
+    let quotes = "\"".repeat(7000);
+    let get = format!("GET /{} HTTP/1.1\r\nHost: a\r\n", "y".repeat(7000));
+    server.send(&format!("{get}Referer: {quotes}\r\nUser-Agent: {quotes}\r\nConnection: close\r\n\r\n"));
+    let line = lines(&server, "combined.log", 1).remove(0);
+    assert!(line.len() < 8 * 1024 && line.len() > 6000, "{}", line.len());
+    assert!(line.contains("yyy...\" 200 ") && line.ends_with("\\\"...\""), "{line}");
 }

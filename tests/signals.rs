@@ -110,6 +110,20 @@ fn winch_and_pipe_do_nothing() {
 }
 
 #[test]
+fn usr2_and_alrm_end_nothing_and_say_so() {
+    let origin = Origin::named("ok");
+    let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
+    for (signal, name) in [(Signal::USR2, "USR2"), (Signal::ALARM, "ALRM")] {
+        server.signal(signal);
+        let line = server.wait_for_log(&format!("{name}: "));
+        assert!(line.contains("nothing is done on this signal"), "{line}");
+    }
+    server.signal(Signal::XFSZ);
+    assert_eq!(server.get("/").text(), "ok");
+    assert_eq!(server.stop().0.code(), Some(0));
+}
+
+#[test]
 fn the_pid_file_holds_the_pid_while_the_server_runs() {
     let server = Server::conf("PidFile proxyd.pid\n");
     let file = server.root().join("proxyd.pid");

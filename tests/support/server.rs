@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -97,11 +97,16 @@ impl Setup {
         run(args)
     }
 
-    /// Starts the server and waits until it listens.
-    pub(crate) fn start(self) -> Server {
+    /// What starts the server, for a test that has other plans with its output.
+    pub(crate) fn command(&self) -> Command {
         let mut command = command(self.files);
         command.args(self.all_args());
-        let mut process = Watched::spawn(command);
+        command
+    }
+
+    /// Starts the server and waits until it listens.
+    pub(crate) fn start(self) -> Server {
+        let mut process = Watched::spawn(self.command());
         let line = process.wait_for_line("listening on ");
         let port = line
             .rsplit_once("listening on 127.0.0.1:")

@@ -1,12 +1,13 @@
 //! Configuration files from the file system: who may have written them, and that links do not lead out of
 //! ServerRoot.
 
-use std::fs::File;
+use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use proxy_config::{DirEntry, Loader};
+use rustix::fs::OFlags;
 
 /// Reads the files of one configuration.
 #[derive(Debug)]
@@ -44,14 +45,19 @@ impl Files {
 impl Loader for Files {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.confine(path)?;
-        let mut file = File::open(path)?;
+        // A FIFO would wait for somebody to write.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let mut file = File::options().read(true).custom_flags(flags).open(path)?;
         // Of the open file, so that it cannot be exchanged in between.
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
+        if is_null(&metadata) {
+            return Ok(Vec::new());
+        }
         if !metadata.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
+            return Err(not_regular(metadata.file_type()));
         }
         if self.is_root {
             refuse_writable(path, metadata.mode())?;
@@ -83,6 +89,25 @@ impl Loader for Files {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
+}
+
+/// `/dev/null`: nothing but what `-C` and `-c` say.
+fn is_null(metadata: &Metadata) -> bool {
+    let device = metadata.rdev();
+    metadata.file_type().is_char_device() && (rustix::fs::major(device), rustix::fs::minor(device)) == (1, 3)
+}
+
+fn not_regular(is: FileType) -> io::Error {
+    let kind = if is.is_fifo() {
+        "a pipe"
+    } else if is.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    io::Error::other(format!(
+        "it is {kind}; a configuration is a regular file, or /dev/null for an empty one"
+    ))
 }
 
 fn refuse_writable(path: &Path, mode: u32) -> io::Result<()> {
@@ -144,7 +169,13 @@ mod tests {
     #[test]
     fn only_regular_files_are_read() {
         let files = Files::new(Path::new("/dev/zero"), Path::new("/"));
-        assert!(files.read(Path::new("/dev/zero")).is_err());
+        let error = files.read(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert_eq!(error, "it is a device; a configuration is a regular file, or /dev/null for an empty one");
+        assert_eq!(files.read(Path::new("/dev/null")).unwrap(), b"");
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+        assert!(files.read(&fifo).unwrap_err().to_string().starts_with("it is a pipe; "));
         assert_eq!(files.read(Path::new("/dev")).unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
 }

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(refused) => return refuse(&refused),
     };
-    let ended = match command {
+    let ended = printed(match command {
         Command::Run(options) => server::run(&options),
         Command::Check(options, check) => introspection::check(&options, &check),
         Command::ListCompiledIn => introspection::compiled_in(),
@@ -48,7 +48,8 @@ fn main() -> ExitCode {
         Command::Build => introspection::build(),
         Command::Demo { keep } => demo::run(keep),
         Command::Module(verb) => module::run(&verb),
-    };
+    });
+    logs::finish();
     ExitCode::from(match ended {
         Ended::Well => 0,
         Ended::NotStarted => 1,
@@ -56,9 +57,19 @@ fn main() -> ExitCode {
     })
 }
 
+/// Nothing ended well whose result could not be written.
+fn printed(ended: Ended) -> Ended {
+    let Some(error) = output::failure().filter(|_| ended == Ended::Well) else { return ended };
+    output::Messages::Stderr.say(format_args!("proxyd: standard output cannot be written: {error}"));
+    Ended::NotStarted
+}
+
 fn refuse(refused: &Refused) -> ExitCode {
     if refused.to_stdout {
         output::result(&refused.text);
+        if printed(Ended::Well) != Ended::Well {
+            return ExitCode::from(1);
+        }
     } else {
         output::Messages::Stderr.say(refused.text.trim_end());
     }

@@ -1,20 +1,38 @@
-//! The only place that prints. A reader that has gone away (`proxyd -L | head`) is no error of ours.
+//! The only place that prints. A reader that has gone away (`proxyd -L | head`) is no error of ours, a full disk is:
+//! `main` asks for it at the end.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Prints a result.
 pub(crate) fn result(text: impl Display) {
     let mut stdout = io::stdout().lock();
-    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
+    let _ = remembered(write!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
 /// Prints a piece of a result that has no end of its own; whether there is still a reader.
 pub(crate) fn is_read(text: &str) -> bool {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+    remembered(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())).is_ok()
+}
+
+/// Why a part of what was to be printed was not, if so.
+pub(crate) fn failure() -> Option<&'static io::Error> {
+    FAILURE.get()
+}
+
+static FAILURE: OnceLock<io::Error> = OnceLock::new();
+
+fn remembered(written: io::Result<()>) -> Result<(), ()> {
+    written.map_err(|error| {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            // The first one is told.
+            let _ = FAILURE.set(error);
+        }
+    })
 }
 
 /// Where messages of the start go: standard error, or the file of `-E`.

@@ -156,7 +156,7 @@ fn begin_log(options: &Options, least: Option<Level>) -> Result<Arc<ErrorLog>, S
     };
     let level = asked.max(least.unwrap_or(asked));
     let appender = match &options.startup_log {
-        None => Appender::stderr(),
+        None => Appender::open(&LogTarget::Stderr)?,
         Some(path) => Appender::open(&LogTarget::File(path.clone()))?,
     };
     let log = ErrorLog::new(Levels::all(level), appender);

@@ -1,6 +1,6 @@
 //! What signals do: TERM and INT stop gracefully with a deadline, the second one at once; QUIT stops gracefully
-//! without a deadline. HUP and USR1 are for reload, which is not there yet. WINCH, which a resized terminal sends,
-//! and PIPE do nothing.
+//! without a deadline. HUP and USR1 are for reload, which is not there yet. USR2 and ALRM, which would end the
+//! process, are told to do nothing. WINCH, which a resized terminal sends, PIPE and XFSZ do nothing.
 
 use std::io;
 use std::time::Duration;
@@ -21,6 +21,10 @@ pub(crate) struct Signals {
     quit: Signal,
     hangup: Signal,
     user1: Signal,
+    user2: Signal,
+    alarm: Signal,
+    /// A log that has reached the limit of a file's size is one that cannot be written, no more.
+    _file_size: Signal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +32,7 @@ enum Wish {
     Stop,
     StopWithoutDeadline,
     Reload,
+    Nothing,
 }
 
 /// How long executors may take to notice that they are stopped.
@@ -45,6 +50,9 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
             user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+            alarm: signal(SignalKind::alarm())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
@@ -56,6 +64,8 @@ impl Signals {
             _ = self.quit.recv() => ("QUIT", Wish::StopWithoutDeadline),
             _ = self.hangup.recv() => ("HUP", Wish::Reload),
             _ = self.user1.recv() => ("USR1", Wish::Reload),
+            _ = self.user2.recv() => ("USR2", Wish::Nothing),
+            _ = self.alarm.recv() => ("ALRM", Wish::Nothing),
         }
     }
 
@@ -97,6 +107,9 @@ impl Stop {
     fn asked(&mut self, name: &str, wish: Wish) {
         match (wish, self.phase) {
             (Wish::Reload, _) => warn!("{name}: reload is not there yet: stop and start the server"),
+            (Wish::Nothing, _) => {
+                warn!("{name}: nothing is done on this signal; TERM, INT and QUIT stop the server");
+            }
             (Wish::Stop, Phase::Running) => {
                 info!("{name}: stopping, requests have {} s to end", self.timeout.as_secs());
                 self.drain(Some(Instant::now() + self.timeout));

@@ -1,4 +1,4 @@
-//! Access logs: one line a request, written by the executor that served it, whole and at once.
+//! Access logs: one line a request, of bounded length, put together by the executor that served it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,9 +21,11 @@ pub(crate) struct AccessLogs {
 #[derive(Clone, Debug)]
 struct Log {
     format: Arc<Format>,
-    appender: Arc<Appender>,
-    name: Arc<str>,
+    appender: Appender,
 }
+
+/// The longest line, its end included. The values that clients choose are shortened each before that.
+const LONGEST: usize = 8 * 1024;
 
 /// Lines longer than this give their memory back.
 const KEPT: usize = 16 * 1024;
@@ -34,7 +36,7 @@ impl AccessLogs {
     /// # Errors
     /// The first file that cannot be opened, or a format that cannot be compiled.
     pub(crate) fn open(conf: &ServerConf) -> Result<Self, String> {
-        let mut opened: Vec<(&LogTarget, Arc<Appender>)> = Vec::new();
+        let mut opened: Vec<(&LogTarget, Appender)> = Vec::new();
         let mut servers: Vec<Box<[Log]>> = Vec::new();
         for server in &conf.servers {
             let mut logs = Vec::new();
@@ -44,15 +46,11 @@ impl AccessLogs {
                 })?;
                 let known = opened.iter().find(|(target, _)| **target == log.target);
                 let appender = match known {
-                    Some((_, appender)) => Arc::clone(appender),
-                    None => Arc::new(Appender::open(&log.target)?),
+                    Some((_, appender)) => appender.clone(),
+                    None => Appender::open(&log.target)?,
                 };
-                opened.push((&log.target, Arc::clone(&appender)));
-                let name = match &log.target {
-                    LogTarget::File(path) => path.display().to_string().into(),
-                    target => format!("{target:?}").to_lowercase().into(),
-                };
-                logs.push(Log { format: Arc::new(format), appender, name });
+                opened.push((&log.target, appender.clone()));
+                logs.push(Log { format: Arc::new(format), appender });
             }
             // A virtual host that says nothing uses the main server's, as in httpd.
             let inherited = servers.first().filter(|_| server.access_logs.is_empty());
@@ -72,11 +70,9 @@ impl TransactionLog for AccessLogs {
             for log in logs {
                 line.clear();
                 log.format.run(line, &mut Facts { transaction, stamp });
+                line.truncate(LONGEST - 1);
                 line.push(b'\n');
-                if let Some((lost, error)) = log.appender.append(line) {
-                    let log = &*log.name;
-                    tracing::warn!(target: "proxyd", log, lost, "access log lines could not be written: {error}");
-                }
+                log.appender.append(line);
             }
             line.shrink_to(KEPT);
         });

@@ -1,143 +1,195 @@
-//! Files that lines are appended to, one system call a line. Losing lines never stops a request: they are counted,
-//! and the loss is told at most once a minute.
+//! Where lines of a log go, so that writing never stops a request. A regular file does not keep anybody waiting: a
+//! line is one system call on the thread that has it. All else has a reader, who may stop: see `queue`. Lines that
+//! could not be written are counted and told (`losses`).
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use proxy_core::conf::LogTarget;
 
-/// Where lines go. Any thread may write: the system appends each line whole.
-#[derive(Debug)]
-pub(crate) struct Appender {
-    target: Target,
-    /// Lines lost since the loss was last told.
-    lost: AtomicU64,
-    /// When it was, in seconds since the process began to log, plus one; 0 for never.
-    told: AtomicU64,
-}
+use super::losses::Losses;
+use super::queue::Queue;
+use super::sink::{Identity, Kind, Sink};
 
-#[derive(Debug)]
-enum Target {
-    Stderr,
-    Stdout,
-    File(File),
+/// A log that lines are appended to, each whole, in the order in which a thread has them. Clones are the same log.
+#[derive(Clone, Debug)]
+pub(crate) enum Appender {
     Off,
+    Prompt(Arc<Prompt>),
+    Queued(Arc<Queue>),
 }
 
-/// Seconds between two reports of lost lines.
-const REPORT_EVERY: u64 = 60;
+/// Written at once.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    sink: Sink,
+    losses: Arc<Losses>,
+}
+
+/// How long the end of the process waits for readers: first for those of other logs, then for the error log's.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// All destinations of this process: as many as the configuration names.
+static OPENED: Mutex<Opened> = Mutex::new(Opened { prompt: Vec::new(), queues: Vec::new() });
+
+struct Opened {
+    prompt: Vec<Arc<Losses>>,
+    queues: Vec<Arc<Queue>>,
+}
 
 impl Appender {
-    pub(crate) const fn stderr() -> Self {
-        Self::new(Target::Stderr)
-    }
-
-    /// Opens `target`.
+    /// Opens `target`. What leads to the same reader is one log, by whatever names it is opened.
     ///
     /// # Errors
     /// If it is a file that cannot be opened: which, why, and what to do.
     pub(crate) fn open(target: &LogTarget) -> Result<Self, String> {
-        Ok(Self::new(match target {
-            LogTarget::Stderr => Target::Stderr,
-            LogTarget::Stdout => Target::Stdout,
-            LogTarget::Off => Target::Off,
-            LogTarget::File(path) => Target::File(open(path)?),
-        }))
+        let Some(sink) = Sink::open(target)? else { return Ok(Self::Off) };
+        let name = name_of(target);
+        let kind = sink.kind().map_err(|error| format!("log file {name} cannot be examined: {error}"))?;
+        let mut opened = opened();
+        match kind {
+            Kind::Prompt => {
+                let losses = Arc::new(Losses::of(name));
+                opened.prompt.push(Arc::clone(&losses));
+                Ok(Self::Prompt(Arc::new(Prompt { sink, losses })))
+            }
+            Kind::Read(identity) => opened.queue(sink, identity, name).map(Self::Queued),
+        }
     }
 
-    const fn new(target: Target) -> Self {
-        Self { target, lost: AtomicU64::new(0), told: AtomicU64::new(0) }
+    /// Appends a line, its end included.
+    pub(crate) fn append(&self, line: &[u8]) {
+        match self {
+            Self::Off => {}
+            Self::Prompt(prompt) => match prompt.sink.write(line) {
+                Ok(()) => prompt.losses.wrote(),
+                Err(error) => prompt.losses.add(1, &error),
+            },
+            Self::Queued(queue) => queue.push(line),
+        }
     }
 
-    /// Appends a line, its end included. A failure is counted; the answer is a report of losses that is due, as
-    /// the number of lines and what the system said.
-    pub(crate) fn append(&self, line: &[u8]) -> Option<(u64, io::Error)> {
-        let written = match &self.target {
-            Target::Off => return None,
-            Target::Stderr => io::stderr().write(line),
-            // Through the buffer, which ends with the line that we flush at once.
-            Target::Stdout => write_stdout(line),
-            Target::File(file) => (&*file).write(line),
-        };
-        let error = match written {
-            Ok(count) if count == line.len() => return None,
-            Ok(_) => io::ErrorKind::WriteZero.into(),
-            Err(error) => error,
-        };
-        self.lost.fetch_add(1, Relaxed);
-        self.report_is_due(seconds()).then(|| (self.lost.swap(0, Relaxed), error))
+    /// From now on the error log goes there.
+    pub(crate) fn set_holds_errors(&self) {
+        if let Some(losses) = self.losses() {
+            losses.set_holds_errors();
+        }
     }
 
-    fn report_is_due(&self, now: u64) -> bool {
-        let told = self.told.load(Relaxed);
-        let due = told == 0 || now.saturating_sub(told - 1) >= REPORT_EVERY;
-        // Of several threads one tells.
-        due && self.told.compare_exchange(told, now + 1, Relaxed, Relaxed).is_ok()
+    fn losses(&self) -> Option<&Losses> {
+        match self {
+            Self::Off => None,
+            Self::Prompt(prompt) => Some(&prompt.losses),
+            Self::Queued(queue) => Some(&queue.losses),
+        }
     }
 }
 
-fn write_stdout(line: &[u8]) -> io::Result<usize> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(line)?;
-    stdout.flush()?;
-    Ok(line.len())
+/// Waits a moment for what has not been written, and tells what was lost. Nothing that is logged later is sure to
+/// be written.
+pub(crate) fn finish() {
+    // A thread that opens a log has no need of this lock while it logs.
+    let (prompt, queues) = {
+        let opened = opened();
+        (opened.prompt.clone(), opened.queues.clone())
+    };
+    let (errors, others): (Vec<_>, Vec<_>) =
+        queues.into_iter().partition(|queue| queue.losses.holds_errors());
+    let deadline = Instant::now() + PATIENCE;
+    others.iter().for_each(|queue| queue.finish(deadline));
+    prompt.iter().for_each(|losses| losses.conclude());
+    others.iter().for_each(|queue| queue.losses.conclude());
+    let deadline = Instant::now() + PATIENCE;
+    errors.iter().for_each(|queue| queue.finish(deadline));
 }
 
-fn open(path: &Path) -> Result<File, String> {
-    File::options().create(true).append(true).open(path).map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::NotFound => "make its directory",
-            io::ErrorKind::PermissionDenied => "let this user write there",
-            _ => "name another file",
-        };
-        format!("log file {} cannot be opened: {error}; {remedy}", path.display())
-    })
+impl Opened {
+    fn queue(&mut self, sink: Sink, identity: Identity, name: String) -> Result<Arc<Queue>, String> {
+        if let Some(known) = self.queues.iter().find(|queue| queue.is(identity)) {
+            return Ok(Arc::clone(known));
+        }
+        let queue = Queue::start(sink, identity, Losses::of(name.clone()))
+            .map_err(|error| format!("there is no thread to write the log {name}: {error}"))?;
+        self.queues.push(Arc::clone(&queue));
+        Ok(queue)
+    }
 }
 
-fn seconds() -> u64 {
-    static BEGIN: OnceLock<Instant> = OnceLock::new();
-    BEGIN.get_or_init(Instant::now).elapsed().as_secs()
+fn opened() -> std::sync::MutexGuard<'static, Opened> {
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn name_of(target: &LogTarget) -> String {
+    match target {
+        LogTarget::File(path) => path.display().to_string(),
+        target => format!("{target:?}").to_lowercase(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
     use super::*;
 
+    fn file(path: &std::path::Path) -> Appender {
+        Appender::open(&LogTarget::File(path.to_owned())).unwrap()
+    }
+
     #[test]
-    fn a_full_disk_loses_lines_and_tells_it_once_a_minute() {
-        let full = Appender::open(&LogTarget::File("/dev/full".into())).unwrap();
-        let (lost, error) = full.append(b"line\n").expect("the first loss is told");
-        assert_eq!((lost, error.kind()), (1, io::ErrorKind::StorageFull));
-        assert!(full.append(b"line\n").is_none());
-        assert_eq!(full.lost.load(Relaxed), 1);
-        let told = full.told.load(Relaxed) - 1;
-        assert!(!full.report_is_due(told + REPORT_EVERY - 1));
-        assert!(full.report_is_due(told + REPORT_EVERY));
-        assert!(!full.report_is_due(told + REPORT_EVERY));
+    fn a_full_disk_loses_lines_and_counts_them() {
+        let full = file("/dev/full".as_ref());
+        assert!(matches!(full, Appender::Prompt(_)));
+        full.append(b"line\n");
+        full.append(b"line\n");
+        assert_eq!(full.losses().unwrap().count(), 2);
     }
 
     #[test]
     fn lines_of_several_writers_do_not_mix() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let log = Appender::open(&LogTarget::File(path.clone())).unwrap();
+        let (path, fifo) = (dir.path().join("log"), dir.path().join("fifo"));
+        mkfifoat(CWD, &fifo, Mode::RWXU).unwrap();
+        let logs = [file(&path), file(&fifo)];
+        assert!(matches!(logs, [Appender::Prompt(_), Appender::Queued(_)]));
         std::thread::scope(|scope| {
             for letter in [b'a', b'b', b'c'] {
                 let line = [vec![letter; 100], vec![b'\n']].concat();
-                let log = &log;
-                scope.spawn(move || (0..200).for_each(|_| assert!(log.append(&line).is_none())));
+                let logs = &logs;
+                scope.spawn(move || (0..200).for_each(|_| logs.iter().for_each(|log| log.append(&line))));
             }
         });
-        let text = std::fs::read_to_string(path).unwrap();
-        assert_eq!(text.lines().count(), 600);
-        assert!(
-            text.lines().all(|line| line.len() == 100 && line.bytes().all(|byte| byte == line.as_bytes()[0]))
-        );
+        let mut piped = vec![0; 101 * 600];
+        std::fs::File::options().read(true).write(true).open(fifo).unwrap().read_exact(&mut piped).unwrap();
+        for text in [std::fs::read_to_string(path).unwrap(), String::from_utf8(piped).unwrap()] {
+            assert_eq!(text.lines().count(), 600);
+            let is_whole =
+                |line: &str| line.len() == 100 && line.bytes().all(|byte| byte == line.as_bytes()[0]);
+            assert!(text.lines().all(is_whole));
+        }
+    }
+
+    #[test]
+    fn a_fifo_that_nobody_reads_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        mkfifoat(CWD, &fifo, Mode::RWXU).unwrap();
+        let (one, same) = (file(&fifo), file(&fifo));
+        let line = [b'x'; 1000];
+        (0..2000).for_each(|_| one.append(&line));
+        let (Appender::Queued(one), Appender::Queued(same)) = (one, same) else {
+            panic!("a FIFO has a queue")
+        };
+        assert!(Arc::ptr_eq(&one, &same), "a reader has one queue");
+        assert!(one.losses.count() > 0, "a pipe and a ring do not hold it all");
+        one.finish(Instant::now());
+        let reader = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+        let unread = rustix::io::ioctl_fionread(&reader).unwrap();
+        // What its writer is at is counted as lost and may have been written in part.
+        let (lost, written) = (one.losses.count(), unread.div_ceil(1000));
+        assert!((2000..=2004).contains(&(lost + written)), "{lost} lost, {written} written");
     }
 
     #[test]

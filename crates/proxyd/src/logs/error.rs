@@ -38,11 +38,13 @@ struct State {
 
 impl ErrorLog {
     pub(crate) fn new(levels: Levels, appender: Appender) -> Arc<Self> {
+        appender.set_holds_errors();
         Arc::new(Self { state: RwLock::new(State { levels, appender }) })
     }
 
     /// Goes on with other levels and another target.
     pub(crate) fn change(&self, levels: Levels, appender: Appender) {
+        appender.set_holds_errors();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = State { levels, appender };
         // Call sites remember whether anybody wants to hear them.
         tracing::callsite::rebuild_interest_cache();
@@ -68,12 +70,15 @@ impl<S: Subscriber> Layer<S> for ErrorLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let state = self.0.state();
-        // Taken, not borrowed: formatting a field may make an event of its own.
+        // Taken, not borrowed: formatting a field may make an event of its own, and so may a line that is written
+        // after others were lost.
         let mut line = LINE.take();
-        if line.spell(event, &state.levels) {
-            // Nobody is left to be told of a failure of this log.
-            let _ = state.appender.append(&line.bytes);
+        let appender = {
+            let state = self.0.state();
+            line.spell(event, &state.levels).then(|| state.appender.clone())
+        };
+        if let Some(appender) = appender {
+            appender.append(&line.bytes);
         }
         LINE.set(line);
     }

@@ -18,6 +18,30 @@ pub(crate) fn escape_into(line: &mut Vec<u8>, bytes: &[u8], quotes: bool) {
     }
 }
 
+/// Appends `value`, quotes escaped, but `most` bytes at most: what is longer ends in `...`, never within an escape.
+pub(crate) fn escape_most(line: &mut Vec<u8>, value: &[u8], most: usize) {
+    // The longest escape has four bytes.
+    if value.len() <= most / 4 {
+        return escape_into(line, value, true);
+    }
+    let end = line.len() + most;
+    // Up to where the mark would still fit.
+    let mut kept = line.len();
+    for byte in value {
+        escape_into(line, std::slice::from_ref(byte), true);
+        if line.len() > end {
+            line.truncate(kept);
+            line.extend_from_slice(CUT);
+            return;
+        }
+        if line.len() + CUT.len() <= end {
+            kept = line.len();
+        }
+    }
+}
+
+const CUT: &[u8] = b"...";
+
 fn digit(nibble: u8) -> u8 {
     b"0123456789abcdef"[usize::from(nibble & 15)]
 }
@@ -38,6 +62,24 @@ impl std::fmt::Write for Escaping<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_ends_behind_a_whole_escape() {
+        let table: &[(&[u8], &str)] = &[
+            (b"ab", "ab"),
+            (b"abcdefgh", "abcdefgh"),
+            (b"abcdefghi", "abcde..."),
+            (b"\"\"\"\"", r#"\"\"\"\""#),
+            (b"\"\"\"\"\"", r#"\"\"..."#),
+            (b"ab\xffcd", r"ab\xffcd"),
+            (b"abc\xffcd", "abc..."),
+        ];
+        for (value, wanted) in table {
+            let mut line = b"x ".to_vec();
+            escape_most(&mut line, value, 8);
+            assert_eq!(String::from_utf8_lossy(&line), format!("x {wanted}"));
+        }
+    }
 
     #[test]
     fn all_bytes_come_out_printable() {

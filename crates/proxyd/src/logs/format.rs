@@ -6,7 +6,7 @@ use std::io::Write as _;
 use proxy_core::generation::Generation;
 use proxy_http::transaction::Transaction;
 
-use super::escape::{Escaping, escape_into};
+use super::escape::{Escaping, escape_most};
 use super::stamp::Stamp;
 
 #[cfg(test)]
@@ -63,6 +63,9 @@ enum Item {
     Tries,
     RequestId,
 }
+
+/// What a client chose takes so many bytes of a line at most, so that three of them leave room for the rest.
+const LONGEST_VALUE: usize = 2 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Unit {
@@ -213,7 +216,7 @@ impl Item {
             Self::Query => {
                 if let Some(query) = request.and_then(|request| request.query()) {
                     line.push(b'?');
-                    escape_into(line, query, true);
+                    escape_most(line, query, LONGEST_VALUE);
                 }
             }
             Self::Protocol => bytes(line, request.map(|request| protocol(request.version()))),
@@ -258,11 +261,11 @@ const fn protocol(version: proxy_http::message::Version) -> &'static [u8] {
     }
 }
 
-/// What a client may have chosen, escaped; `-` for nothing.
+/// What a client may have chosen, escaped and shortened; `-` for nothing.
 fn bytes(line: &mut Vec<u8>, value: Option<&[u8]>) {
     match value {
         None | Some(b"") => line.push(b'-'),
-        Some(value) => escape_into(line, value, true),
+        Some(value) => escape_most(line, value, LONGEST_VALUE),
     }
 }
 
