@@ -201,7 +201,7 @@ impl Build {
         let mut tests = self.cargo("test");
         // Examples in the docs are not built under these flags; the rest of the workspace is no part of the server.
         tests.args(["--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
-        tests.args(["--exclude", "xtask", "--exclude", "hook-cost"]);
+        tests.args(["--exclude", "xtask", "--exclude", "hook-cost", "--exclude", "bench-load"]);
         tests.arg("--").args(filter);
         for test in selection::left_out(self.sanitizer) {
             tests.args(["--skip", test.name]);

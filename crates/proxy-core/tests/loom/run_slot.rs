@@ -26,7 +26,7 @@ fn who_runs_a_hook_finds_nobody_or_all_and_for_good() {
         };
         let fillers = [(HookKind::ALL, 2), (HookKind::VOID, 1)].map(|(kind, count)| {
             let slot = Arc::clone(&slot);
-            thread(move || slot.fill(kind, members(count)))
+            thread(move || slot.fill(kind, "", members(count)))
         });
         let runs = [seen(&slot), seen(&slot)];
         for run in runs {
