@@ -15,6 +15,10 @@ impl LeftOut {
     const fn always(name: &'static str, reason: &'static str) -> Self {
         Self { name, only: None, reason }
     }
+
+    const fn of_thread(name: &'static str, reason: &'static str) -> Self {
+        Self { name, only: Some(Sanitizer::Thread), reason }
+    }
 }
 
 const MEASURES: &str = "measures a module's memory and time, counts with valgrind, and knows its symbols";
@@ -30,11 +34,26 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("module_tools::a_crash_is_named_and_fails_no_other_check", "crashes on purpose"),
     LeftOut::always("module_tools::bench_measures_five_sizes", "runs valgrind"),
     LeftOut::always("a_file_cut_in_the_middle", "knows the sizes of a file built without instrumentation"),
-    LeftOut {
-        name: "a_symbol_that_the_note_names_and_nobody_exports",
-        only: Some(Sanitizer::Thread),
-        reason: "knows the number of a file, and the runtime has opened one before",
-    },
+    LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
+    LeftOut::always("admin::those_who_ask_and_do_not_read_hold_up_nobody", "bounds the memory of a server"),
+    LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),
+    LeftOut::of_thread(
+        "a_symbol_that_the_note_names_and_nobody_exports",
+        "knows the number of a file, and the runtime has opened one before",
+    ),
+    LeftOut::of_thread("descriptors::", "counts what files a server may open, and the runtime opens some"),
+    LeftOut::of_thread(
+        "limits::a_kept_connection_ends_after_its_time",
+        "knows a time to a tenth of a second",
+    ),
+    LeftOut::of_thread(
+        "limits::a_slow_body_has_the_time_that_its_rate_earns",
+        "knows a time to half a second",
+    ),
+    LeftOut::of_thread(
+        "overload::three_times_capacity_degrades_and_does_not_collapse",
+        "measures how fast a server is",
+    ),
 ];
 
 /// Those for `sanitizer`.
