@@ -122,6 +122,8 @@ impl Build {
         let flags = [
             &format!("-Zsanitizer={}", self.sanitizer.name()),
             "-Cunsafe-allow-abi-mismatch=sanitizer",
+            // What the standard library has compiled for types of its own is compiled anew, and instrumented.
+            "-Zshare-generics=no",
             &format!("-Clink-arg={EXPORTS}"),
         ];
         let mut command = cargo::cargo(verb);
