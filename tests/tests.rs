@@ -1,8 +1,9 @@
 //! The end-to-end tests: the real program and real module files over real sockets, one module a topic.
 //!
 //! `PROXYD_BIN` names another program than the one built beside them, `PROXYD_MODULES` a directory of module files
-//! built already, `PROXYD_TEST_MODE=static` a program with the round robin compiled in, and
-//! `PROXYD_TESTS_REQUIRE_ALL` makes a failure of every test that is skipped for want of a program.
+//! built already, `PROXYD_TEST_MODE=static` a program with the round robin compiled in,
+//! `PROXYD_TEST_C_FLAGS` more flags for modules in C, and `PROXYD_TESTS_REQUIRE_ALL` makes a failure of every test that
+//! is skipped for want of a program.
 #![forbid(unsafe_code)]
 
 #[macro_use]

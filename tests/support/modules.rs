@@ -71,6 +71,7 @@ fn compiled(file: String, source: &Path, header_dir: &Path, flags: &[&str]) -> P
         let mut cc = Command::new("cc");
         cc.args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2"]);
         cc.args(["-shared", "-fPIC", "-fvisibility=hidden", "-pthread"]).args(flags);
+        cc.args(std::env::var("PROXYD_TEST_C_FLAGS").unwrap_or_default().split_whitespace());
         cc.arg("-I").arg(header_dir);
         cc.arg("-o").arg(&out).arg(source);
         run(&mut cc)?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cargo::{cargo, run};
-use crate::{bench, suite, tidy};
+use crate::{bench, loom, suite, tidy};
 
 /// All checks but the tests; with `tests` those too, and the benchmarks whose figures a machine repeats.
 ///
@@ -17,6 +17,7 @@ pub(crate) fn check(tests: bool) -> Result<()> {
     println!("clippy");
     clippy(&["--workspace"])?;
     clippy(&["--package", "proxyd", "--features", "mod-proxy-lb"])?;
+    loom::lint()?;
     println!("docs");
     let mut docs = cargo("doc");
     docs.args(["--quiet", "--workspace", "--no-deps", "--document-private-items"]);

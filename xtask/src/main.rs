@@ -7,7 +7,9 @@ mod cargo;
 mod ci;
 mod dist;
 mod fuzz;
+mod loom;
 mod modules;
+mod sanitize;
 mod suite;
 mod tidy;
 
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::Profile;
+use crate::sanitize::Sanitizer;
 
 const USAGE: &str = "\
 Usage: cargo xtask VERB
@@ -35,6 +38,8 @@ Usage: cargo xtask VERB
   bench scan                      least requests over 1000 endpoints beside the same loop over a plain slice
   bench idle-modules              what fifty modules cost a request that has nothing to do with them
   fuzz TARGET [--seconds N]       cargo-fuzz over one target of tests/fuzz, for 60 s or N
+  loom [--long]                   models of what threads share, in all interleavings
+  sanitize address|thread [NAME]  the tests, or those that hold NAME, with host and modules under a sanitizer
   tidy                            what neither compiler nor clippy checks
 
 It works on Linux with glibc, with the Rust toolchain and a C compiler.
@@ -71,6 +76,12 @@ fn run(args: &[String]) -> Result<()> {
         }
         "bench" => bench::run(&options.words),
         "fuzz" => fuzz::fuzz(&options.words),
+        "loom" => loom::run_models(options.flag("--long")?),
+        "sanitize" => match options.words.as_slice() {
+            [which] => sanitize::run_tests(sanitizer(which)?, None),
+            [which, filter] => sanitize::run_tests(sanitizer(which)?, Some(filter)),
+            _ => bail!("sanitize address or thread\n\n{USAGE}"),
+        },
         "tidy" => options.none().and_then(|()| tidy::run()),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
@@ -78,6 +89,10 @@ fn run(args: &[String]) -> Result<()> {
         }
         _ => bail!("there is no verb {verb}\n\n{USAGE}"),
     }
+}
+
+fn sanitizer(name: &str) -> Result<Sanitizer> {
+    Sanitizer::named(name).with_context(|| format!("there is no sanitizer {name}: address or thread"))
 }
 
 /// The words after the verb.

@@ -2,17 +2,24 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::cargo::{Profile, cargo, output_dir, root, run};
+
+/// The modules of the product.
+pub(crate) const PRODUCT: &str = "modules";
+
+/// Those that only tests load.
+pub(crate) const TESTS: &str = "tests/modules";
 
 /// Builds the modules of the product into `out`.
 ///
 /// # Errors
 /// If one does not build.
 pub(crate) fn build(profile: Profile, out: &Path) -> Result<()> {
-    build_below("modules", profile, out)
+    build_below(PRODUCT, profile, out)
 }
 
 /// Builds the modules that only tests load into `out`.
@@ -20,7 +27,7 @@ pub(crate) fn build(profile: Profile, out: &Path) -> Result<()> {
 /// # Errors
 /// If one does not build.
 pub(crate) fn build_for_tests(out: &Path) -> Result<()> {
-    build_below("tests/modules", Profile::DEV, out)
+    build_below(TESTS, Profile::DEV, out)
 }
 
 /// Builds the module of one package into `out`; its file.
@@ -28,28 +35,43 @@ pub(crate) fn build_for_tests(out: &Path) -> Result<()> {
 /// # Errors
 /// If it does not build.
 pub(crate) fn build_package(package: &str, profile: Profile, out: &Path) -> Result<PathBuf> {
-    let mut command = cargo("rustc");
-    command.args(["--quiet", "--lib", "--crate-type", "cdylib", "--profile", profile.0]);
-    run(command.args(["--package", package]))?;
+    build_by(cargo("rustc"), &output_dir(profile)?, package, profile, out)
+}
+
+/// The same by `rustc`, the beginning of a `cargo rustc` that leaves its work in `built`.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn build_by(
+    mut rustc: Command,
+    built: &Path,
+    package: &str,
+    profile: Profile,
+    out: &Path,
+) -> Result<PathBuf> {
+    rustc.args(["--quiet", "--lib", "--crate-type", "cdylib", "--profile", profile.0]);
+    run(rustc.args(["--package", package]))?;
     let file = format!("{}.so", package.replace('-', "_"));
-    let built = output_dir(profile)?.join(format!("lib{file}"));
-    let placed = out.join(file);
-    place(&built, &placed)?;
+    let placed = out.join(&file);
+    place(&built.join(format!("lib{file}")), &placed)?;
     Ok(placed)
 }
 
 fn build_below(dir: &str, profile: Profile, out: &Path) -> Result<()> {
-    for package in packages(&root().join(dir))? {
+    for package in packages(dir)? {
         let placed = build_package(&package, profile, out)?;
         println!("built {}", placed.display());
     }
     Ok(())
 }
 
-/// The folders `mod-x` that are packages, in the order of their names.
-fn packages(dir: &Path) -> Result<Vec<String>> {
+/// The folders `mod-x` in `dir` of the repository that are packages, in the order of their names.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn packages(dir: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+    for entry in fs::read_dir(root().join(dir)).with_context(|| dir.to_owned())? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with("mod-") && entry.path().join("Cargo.toml").is_file() {

@@ -1,9 +1,10 @@
-//! All tests; those of the whole program twice: with the balancer loaded from a file, and compiled in.
+//! All tests; those of the whole program twice: with the balancer loaded from a file, and compiled in. And the models of
+//! what threads share.
 
 use anyhow::Result;
 
 use crate::cargo::{Profile, cargo, run, target};
-use crate::modules;
+use crate::{loom, modules};
 
 /// Runs them. `long` takes in the tests that are ignored for the time they take.
 ///
@@ -13,15 +14,16 @@ pub(crate) fn test(long: bool) -> Result<()> {
     let files = target()?.join("test-modules");
     modules::build(Profile::DEV, &files)?;
     modules::build_for_tests(&files)?;
-    let long: &[&str] = if long { &["--", "--include-ignored"] } else { &[] };
+    let ignored: &[&str] = if long { &["--", "--include-ignored"] } else { &[] };
 
     println!("\ntests of everything; the balancer is a file");
     let mut shared = cargo("test");
-    shared.args(["--workspace"]).args(long);
+    shared.args(["--workspace"]).args(ignored);
     run(shared.env("PROXYD_TEST_MODE", "shared").env("PROXYD_MODULES", &files))?;
 
     println!("\ntests of the whole program; the balancer is compiled in");
     let mut compiled_in = cargo("test");
-    compiled_in.args(["--package", "proxyd", "--features", "mod-proxy-lb", "--test", "tests"]).args(long);
-    run(compiled_in.env("PROXYD_TEST_MODE", "static").env("PROXYD_MODULES", &files))
+    compiled_in.args(["--package", "proxyd", "--features", "mod-proxy-lb", "--test", "tests"]).args(ignored);
+    run(compiled_in.env("PROXYD_TEST_MODE", "static").env("PROXYD_MODULES", &files))?;
+    loom::run_models(long)
 }

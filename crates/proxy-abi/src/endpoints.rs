@@ -3,7 +3,11 @@
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::fmt;
+#[cfg(not(loom))]
 use core::sync::atomic::{AtomicU32, AtomicU64};
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::RawBytes;
 

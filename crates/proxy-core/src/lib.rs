@@ -24,5 +24,6 @@ pub mod path;
 pub mod providers;
 pub mod registration;
 pub mod routing;
+mod sync;
 pub mod trylist;
 pub mod value;

@@ -1,13 +1,14 @@
 //! The generation in force, shared by all executors.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Generation;
+use crate::sync::{Arc, AtomicU64, Mutex};
 
 /// Which generation new requests belong to. A connection compares [`number`](Self::number) before each request,
-/// one atomic load, and takes the lock only when it has changed.
+/// one atomic load, and takes the lock only when it has changed. Who sees a number sees what was done before it was put
+/// in force.
 #[derive(Debug)]
 pub struct Published {
     number: AtomicU64,
@@ -17,7 +18,7 @@ pub struct Published {
 impl Published {
     /// Publishes the first one.
     #[must_use]
-    pub const fn new(first: Arc<Generation>) -> Self {
+    pub fn new(first: Arc<Generation>) -> Self {
         Self { number: AtomicU64::new(1), current: Mutex::new(first) }
     }
 

@@ -1,9 +1,11 @@
 //! Hooks that modules run: what stands behind the pointer that a module holds, filled once a generation's hooks are
 //! sealed. Who walks the members is `proxy-dso`, where calls of modules arrive.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use proxy_abi::{HookKind, Host, RawEntry};
+
+use crate::sync::OnceLock;
 
 /// A hook's implementations, for a module that runs it. Empty until the generation is built, and if nobody declares
 /// the hook.
@@ -37,7 +39,7 @@ pub struct RunMember {
 impl RunSlot {
     /// An empty one for the hook `name` of that signature.
     #[must_use]
-    pub const fn new(name: String, sig: u64) -> Self {
+    pub fn new(name: String, sig: u64) -> Self {
         Self { name, sig, filled: OnceLock::new() }
     }
 

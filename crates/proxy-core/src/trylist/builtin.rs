@@ -1,10 +1,10 @@
 //! The round robin that answers in place of a policy that failed.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Tried;
 use crate::cluster::Cluster;
+use crate::sync::AtomicUsize;
 
 /// One for each cluster.
 #[derive(Debug, Default)]

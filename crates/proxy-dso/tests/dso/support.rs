@@ -49,6 +49,7 @@ impl Workshop {
         cc.args([kind, "-fPIC", "-O1", "-w", "-fvisibility=hidden", "-I"]);
         cc.arg(here.join("../proxy-abi/include")).arg("-o").arg(&path).arg(source);
         cc.args(macros.iter().map(|name| format!("-D{name}")));
+        cc.args(std::env::var("PROXYD_TEST_C_FLAGS").unwrap_or_default().split_whitespace());
         let output = cc.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         path

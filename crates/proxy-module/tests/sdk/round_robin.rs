@@ -25,7 +25,7 @@ fn record_says_what_the_module_is() {
     assert_eq!(table.len(), 2);
     assert_eq!((text(table[0].name), text(table[0].field)), ("LBServerCluster", "clusters"));
     assert_eq!((table[0].args, table[0].scopes), (ArgKind::KEYED, scopes::SERVER));
-    assert!(text(table[0].doc).starts_with("LBServerCluster NAME URL: adds a server"));
+    assert!(text(table[0].doc).starts_with("LBServerCluster NAME URL [weight=N]: adds a server"));
     assert_eq!(table[1].args, ArgKind::ROUTE);
     assert_eq!(table[1].scopes, scopes::SERVER | scopes::VHOST | scopes::LOCATION);
 }
