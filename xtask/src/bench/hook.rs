@@ -72,7 +72,11 @@ const BALANCERS: &[Balancer] = &[
         from: From::Package("mod-lb-geo"),
         ident: "lb_geo_module",
         beside: &[("geo_module", "mod-geo"), ("geo_table_module", "mod-geo-table")],
-        lines: &["GeoTable 127.0.0.0/8 DE", "GeoPrefer DE http://127.0.0.1:4"],
+        lines: &[
+            "GeoTable 127.0.0.0/8 DE",
+            "GeoCluster other http://127.0.0.1:4",
+            "GeoPrefer DE http://127.0.0.1:4",
+        ],
     },
     Balancer { from: From::Example("random"), ident: "random_module", beside: &[], lines: &[] },
     Balancer { from: From::Example("least"), ident: "least_module", beside: &[], lines: &[] },
