@@ -26,11 +26,18 @@ pub enum Kind {
 pub type Read = (Seen, bool);
 
 impl Llhttp {
-    /// Starts `node`; none where it is not installed.
+    /// Starts `node`; none where it is not installed, or brings an llhttp older than the known differences are of.
     ///
     /// # Errors
     /// If it is there and cannot be started.
     pub fn start() -> io::Result<Option<Self>> {
+        const OLDEST: u32 = 9;
+        let version = Command::new("node").args(["-p", "process.versions.llhttp"]).output();
+        let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let major = version.ok().and_then(|version| version.split('.').next()?.trim().parse().ok());
+        if major.is_none_or(|major: u32| major < OLDEST) {
+            return Ok(None);
+        }
         let mut node = Command::new("node");
         node.args(["--no-deprecation", "-e", include_str!("llhttp.js")]);
         let mut child = match node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() {

@@ -129,7 +129,7 @@ fn only_closes_later(ours: &Seen, theirs: Option<&Seen>) -> bool {
 
 fn llhttp(count: u64) {
     let Some(mut llhttp) = Llhttp::start().unwrap() else {
-        println!("skipped: node not installed");
+        println!("skipped: no node with llhttp 9 or later");
         return;
     };
     let (mut accepted, mut met) = (0, Met::new());
