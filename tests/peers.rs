@@ -310,7 +310,7 @@ fn a_client_that_does_not_read_holds_its_origin_back() {
     count_zeros(&mut stream, GIB / 4).unwrap();
     let after = server.process().memory_kib("RssAnon:");
     assert!(
-        after.saturating_sub(before) < FLAT,
+        after.saturating_sub(before) < FLAT || told::is_sanitized(),
         "from {before} KiB to {after} KiB beside a client that stalls"
     );
 }

@@ -17,6 +17,11 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// Whether the server is built under a sanitizer, which keeps what was freed for a while: then no bound on memory holds.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var("PROXYD_TEST_C_FLAGS").is_ok_and(|flags| flags.contains("-fsanitize"))
+}
+
 /// Prints what a test measured; `--nocapture` shows it.
 #[expect(clippy::print_stderr, reason = "the reader of a test run is told")]
 pub(crate) fn figure(text: std::fmt::Arguments<'_>) {

@@ -35,11 +35,6 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("module_tools::bench_measures_five_sizes", "runs valgrind"),
     LeftOut::always("a_file_cut_in_the_middle", "knows the sizes of a file built without instrumentation"),
     LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
-    LeftOut::always("admin::those_who_ask_and_do_not_read_hold_up_nobody", "bounds the memory of a server"),
-    LeftOut::always(
-        "peers::a_client_that_does_not_read_holds_its_origin_back",
-        "bounds the memory of a server",
-    ),
     LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),
     LeftOut::of_thread(
         "a_symbol_that_the_note_names_and_nobody_exports",

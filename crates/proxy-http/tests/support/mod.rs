@@ -249,7 +249,7 @@ impl Peer {
         let mut more = [0; 4096];
         loop {
             match self.stream.read(&mut more) {
-                Ok(0) => panic!("ended in an orderly way after {:?}", self.buffer.escape_ascii()),
+                Ok(0) => panic!("ended in an orderly way after {}", self.buffer.escape_ascii()),
                 Ok(count) => self.buffer.extend_from_slice(&more[..count]),
                 Err(error) => {
                     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
