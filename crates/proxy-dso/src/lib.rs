@@ -4,6 +4,7 @@
 //! it is loaded from a private copy of the very bytes that were checked. Nothing is ever unloaded. Nearly all
 //! `unsafe` code of the server is here, and each block names a fact of `SAFETY.md` beside `proxy-abi`.
 
+mod chain;
 mod copy;
 mod desk;
 mod elf;

@@ -9,8 +9,8 @@ use std::ptr;
 use proxy_abi::{Call, Host, Provided, Provider, Status};
 use proxy_core::providers::{FoundProvider, ProviderSlot};
 
+use crate::chain::{self, entered, failed};
 use crate::host::guard;
-use crate::run::{entered, failed};
 
 /// The row of the host's table. Both pointers are the slot's: the second says that it is filled.
 pub(crate) unsafe extern "C" fn provided(_host: &Host, provider: *const Provider) -> *const Provided {
@@ -43,26 +43,12 @@ pub(crate) unsafe extern "C" fn call_provided(
     })
 }
 
-/// Puts in front of a provider's words whose they are, since its caller is who passes them on, or does without. A
-/// fault is logged at once: no caller is to hide that another module is broken.
 #[cold]
 fn blame(call: &Call<'_>, slot: &ProviderSlot, found: &FoundProvider, status: Status) {
-    let (ident, group, name) = (&found.ident, slot.group(), slot.name());
-    let mut text = format!("{ident} answered {status:?} as {group} '{name}'");
-    if status == Status::ERROR || status == Status::LIMIT {
-        text = format!("{text}: {}", call.err);
-    } else {
-        let provider = format!("{group} '{name}'");
-        tracing::error!(
-            provider,
-            module = &**ident,
-            trace_id = call.trace_id,
-            fault = true,
-            "{text}: {}",
-            call.err
-        );
-    }
-    call.err.set(call.err.code(), text.as_bytes(), 0);
+    let (module, provider) = (&*found.ident, format!("{} '{}'", slot.group(), slot.name()));
+    chain::blame(call, status, format!("{module} answered {status:?} as {provider}"), |text| {
+        tracing::error!(provider, module, trace_id = call.trace_id, fault = true, "{text}");
+    });
 }
 
 #[cfg(test)]

@@ -1,32 +1,16 @@
 //! `run_hook`: a module runs a hook, and its implementations are called from here.
 //!
-//! Calls are synchronous, so that what runs in a thread is the chain of calls: an implementation that is on it is
-//! refused, and so is a chain too long.
+//! Whatever is called may call on; see `chain`.
 
-use std::cell::Cell;
 use std::ffi::c_void;
-use std::ptr;
 
 use proxy_abi::{Bytes, Call, HookKind, Host, Runner, Status, signature};
 use proxy_core::hooks::{RunMember, RunSlot};
 use proxy_core::observe::{self, Called, Field};
 
+use crate::chain::{self, entered, failed};
 use crate::fields::Structs;
 use crate::host::guard;
-
-/// How many runs may be within each other.
-const DEEPEST: usize = 8;
-
-/// The members and providers that run in this thread, outermost first. Without a destructor: a thread of a module may end late.
-#[derive(Clone, Copy)]
-struct Running {
-    depth: usize,
-    members: [*const c_void; DEEPEST],
-}
-
-thread_local! {
-    static RUNNING: Cell<Running> = const { Cell::new(Running { depth: 0, members: [ptr::null(); DEEPEST] }) };
-}
 
 /// The row of the host's table.
 pub(crate) unsafe extern "C" fn run_hook(
@@ -145,38 +129,7 @@ fn first<'a>(
         .unwrap_or(Status::DECLINED)
 }
 
-/// Leaves the chain of calls, however the call ends.
-struct Leaving(Running);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        RUNNING.set(self.0);
-    }
-}
-
-/// Calls a member or a provider, unless it runs already or too much does.
-pub(crate) fn entered<M>(member: &M, call: impl FnOnce() -> Status) -> Status {
-    let member = ptr::from_ref(member).cast::<c_void>();
-    let outer = RUNNING.get();
-    let mut inner = outer;
-    if outer.depth == DEEPEST || outer.members[..outer.depth].contains(&member) {
-        return Status::LIMIT;
-    }
-    inner.members[outer.depth] = member;
-    inner.depth += 1;
-    RUNNING.set(inner);
-    let _leaving = Leaving(outer);
-    call()
-}
-
-/// Whether somebody should be told.
-pub(crate) fn failed(status: Status) -> bool {
-    status != Status::OK && status != Status::DECLINED && status.as_http().is_none()
-}
-
-/// Puts in front of an implementation's words whose they are, since the module that ran the hook is who passes them
-/// on, or does without. A VOID hook's are logged at once, as nobody looks at its answers; and so are those of a fault,
-/// as whoever ran the hook is not to hide that another module is broken.
+/// Tells of a failure. A VOID hook's are logged at once, as nobody looks at its answers.
 #[cold]
 fn blame(call: &Call<'_>, slot: &RunSlot, member: &RunMember, status: Status) {
     let (hook, module) = (slot.name(), &*member.ident);
@@ -184,17 +137,14 @@ fn blame(call: &Call<'_>, slot: &RunSlot, member: &RunMember, status: Status) {
         tracing::error!(hook, module, ?status, "{}", call.err);
         return;
     }
-    let mut text = format!("{module} answered {status:?} to {hook}");
-    if status == Status::ERROR || status == Status::LIMIT {
-        text = format!("{text}: {}", call.err);
-    } else {
-        tracing::error!(hook, module, trace_id = call.trace_id, fault = true, "{text}: {}", call.err);
-    }
-    call.err.set(call.err.code(), text.as_bytes(), 0);
+    chain::blame(call, status, format!("{module} answered {status:?} to {hook}"), |text| {
+        tracing::error!(hook, module, trace_id = call.trace_id, fault = true, "{text}");
+    });
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ptr;
     use std::sync::Arc;
 
     use proxy_abi::{ErrSink, Random, RawEntry};
