@@ -200,9 +200,7 @@ impl Connection {
 
     /// Goes over to the generation in force.
     fn repin(&mut self) {
-        let held = Rc::clone(&self.pinned);
-        self.local.repin(&mut self.pinned);
-        if !Rc::ptr_eq(&held, &self.pinned) {
+        if self.local.repin(&mut self.pinned) {
             self.terms = Terms::of(self.pinned.generation.servers().server(self.here, None).client());
         }
     }

@@ -44,16 +44,16 @@ impl Pool {
     /// the reactor last listened. One that became idle after that is taken only if the system itself says that nothing
     /// came since: an unasked-for answer right behind the last one would be taken for the next request's. With
     /// `exact` the system is asked in any case, as for a request that cannot be sent twice.
-    pub(crate) fn take(&mut self, endpoint: &Endpoint, now: &Clock, exact: bool) -> Option<Stream> {
+    pub(crate) fn take(&mut self, endpoint: &Endpoint, clock: &Clock, exact: bool) -> Option<Stream> {
         let slot = self.slot(endpoint)?;
-        slot.turn_to(now.turn());
+        slot.turn_to(clock.turn());
         loop {
             let (idle, rested) = match slot.rested.pop() {
                 Some(idle) => (idle, true),
                 None => (slot.fresh.pop()?, false),
             };
             let is_quiet = if rested && !exact { idle.stream.is_quiet() } else { idle.stream.is_quiet_now() };
-            if is_quiet && now.now().saturating_sub(idle.since) < LONGEST {
+            if is_quiet && clock.now().saturating_sub(idle.since) < LONGEST {
                 return Some(idle.stream);
             }
             endpoint.connection_closed();
@@ -61,11 +61,11 @@ impl Pool {
     }
 
     /// Keeps a connection, or closes it if there are enough.
-    pub(crate) fn put(&mut self, endpoint: &Endpoint, stream: Stream, now: &Clock) {
+    pub(crate) fn put(&mut self, endpoint: &Endpoint, stream: Stream, clock: &Clock) {
         match self.slot(endpoint) {
             Some(slot) if slot.len() < MOST => {
-                slot.turn_to(now.turn());
-                slot.fresh.push(Idle { stream, since: now.now() });
+                slot.turn_to(clock.turn());
+                slot.fresh.push(Idle { stream, since: clock.now() });
             }
             _ => endpoint.connection_closed(),
         }

@@ -87,7 +87,7 @@ impl Connection {
             id,
             client: self.peer,
             local: self.here,
-            line: first_line(text),
+            line: logged(request.line()),
             request: Some(request),
             status: report.status,
             sent: sides.down.delivered,
@@ -109,8 +109,8 @@ impl Connection {
 
     /// Answers what is no request.
     pub(super) async fn refuse(&mut self, kit: &mut Kit, reject: Reject) -> After {
+        self.repin();
         let local = &*self.local;
-        self.local.repin(&mut self.pinned);
         let (id, started) = (local.next_request(), (local.clock.now(), local.clock.wall()));
         let Reject { status, reason } = reject;
         info!(event = "bad_request", client = %self.peer, req = id, "{status}: {reason}");
@@ -239,11 +239,15 @@ fn log_hooks(hooks: &RequestHooks, transaction: &Transaction<'_>, view: &abi::Re
     let _ = hooks.log_transaction.run(&local.caller, transaction.id, &input, Unit::default());
 }
 
-/// The request line without its end, of a head or of what should have been one.
+/// The first line without its end of what should have been a head.
 fn first_line(head: &[u8]) -> &[u8] {
-    const MOST: usize = 8192;
     let head = head.strip_prefix(b"\r\n").unwrap_or(head);
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    logged(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// As much of a first line as is logged.
+fn logged(line: &[u8]) -> &[u8] {
+    const MOST: usize = 8192;
     &line[..line.len().min(MOST)]
 }

@@ -68,11 +68,11 @@ impl Local {
         }
     }
 
-    /// Brings `held` to the generation in force: one atomic load where nothing has changed.
-    pub(crate) fn repin(&self, held: &mut Rc<Pinned>) {
+    /// Brings `held` to the generation in force, and says whether it was another: one atomic load where it was not.
+    pub(crate) fn repin(&self, held: &mut Rc<Pinned>) -> bool {
         let number = self.shared.published.number();
         if held.number == number {
-            return;
+            return false;
         }
         let mut pinned = self.pinned.borrow_mut();
         if pinned.number != number {
@@ -80,6 +80,7 @@ impl Local {
             self.pool.borrow_mut().follow(Rc::clone(&pinned));
         }
         *held = Rc::clone(&pinned);
+        true
     }
 
     pub(crate) fn pinned(&self) -> Rc<Pinned> {
@@ -138,10 +139,7 @@ impl Local {
 
     /// What is done now and then whatever happens.
     pub(super) fn make_round(&self) {
-        let mut held = self.pinned();
-        let before = held.number;
-        self.repin(&mut held);
-        if held.number != before {
+        if self.repin(&mut self.pinned()) {
             self.wake_all();
         }
         self.pool.borrow_mut().sweep(self.clock.now());

@@ -204,6 +204,13 @@ impl<'b> Request<'b> {
         self.head.facts.method
     }
 
+    /// The request line without its end.
+    #[must_use]
+    pub fn line(&self) -> &'b [u8] {
+        let RequestLine { method, end, .. } = self.head.line;
+        Span::new(method.start as usize, end.saturating_sub(2)).of(self.bytes)
+    }
+
     /// The method as sent.
     #[must_use]
     pub fn method_name(&self) -> &'b [u8] {
