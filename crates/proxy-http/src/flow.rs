@@ -1,10 +1,11 @@
 //! One direction of an exchange: bytes are read from one socket, freed of their framing, framed anew and written
 //! to the other. Backpressure comes from the window: nothing is read while there is no room.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
+use crate::gather::Gather;
 use crate::message::{ChunkedDecoder, Event, Limits, chunk_header, last_chunk};
 use crate::stream::Stream;
 use crate::window::{Spares, Window};
@@ -49,8 +50,7 @@ pub(crate) struct Flow {
     /// Goes out behind the content: the end of a chunk, the last chunk and the trailers.
     tail: Vec<u8>,
     tail_sent: usize,
-    /// Where small parts are put side by side.
-    joined: Vec<u8>,
+    gather: Gather,
     decoder: ChunkedDecoder,
     source: Source,
     /// The receiver gets chunks.
@@ -81,7 +81,7 @@ impl Flow {
             text_sent: 0,
             tail: Vec::new(),
             tail_sent: 0,
-            joined: Vec::new(),
+            gather: Gather::default(),
             decoder: ChunkedDecoder::new(&Limits::default()),
             source: Source::Ended,
             chunks: false,
@@ -360,7 +360,7 @@ impl Flow {
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
         while self.is_pending() {
             let parts = [&self.text[self.text_sent..], self.window.content(), &self.tail[self.tail_sent..]];
-            let written = ready!(write_parts(cx, to, parts, &mut self.joined))?;
+            let written = ready!(self.gather.poll_write(cx, to, parts))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -388,29 +388,5 @@ impl Flow {
             self.tail.clear();
             self.tail_sent = 0;
         }
-    }
-}
-
-/// Parts that are no longer together are copied: a call that gathers costs the system more than that.
-const SMALL: usize = 4096;
-
-/// Writes parts that are not all empty by one call.
-fn write_parts(
-    cx: &mut Context<'_>,
-    to: &mut Stream,
-    parts: [&[u8]; 3],
-    joined: &mut Vec<u8>,
-) -> Poll<io::Result<usize>> {
-    let [head, content, tail] = parts;
-    match parts.map(<[u8]>::is_empty) {
-        [false, true, true] => to.poll_write(cx, head),
-        [true, false, true] => to.poll_write(cx, content),
-        [true, true, _] => to.poll_write(cx, tail),
-        _ if head.len() + content.len() + tail.len() <= SMALL => {
-            joined.clear();
-            parts.iter().for_each(|part| joined.extend_from_slice(part));
-            to.poll_write(cx, joined)
-        }
-        _ => to.poll_write_parts(cx, &parts.map(IoSlice::new)),
     }
 }

@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod flow;
 mod forward;
+mod gather;
 mod kit;
 mod pool;
 mod stream;
