@@ -33,7 +33,7 @@ pub struct ClientLimits {
 }
 
 impl ClientLimits {
-    /// The most that LimitRequestFields can say: a head has room for no more.
+    /// The most that LimitRequestFields can say: each is kept, and looked at several times.
     pub const MOST_FIELDS: u32 = 128;
     /// The most that LimitRequestLine and LimitRequestFieldSize can say, in bytes.
     pub const MOST_LINE: u32 = 131_072;

@@ -16,9 +16,9 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
-    /// Takes note of whether we wait for him as of `now`. Gives the moment at which he has had the `allowed` time;
-    /// `u64::MAX` if we do not wait for him.
-    pub(crate) fn deadline(&mut self, waiting: bool, now: u64, allowed: u64) -> u64 {
+    /// Takes note of whether we wait for him as of `now`. Gives the moment at which he has had the time that `allowed`
+    /// tells, which is asked only if we wait; `u64::MAX` if we do not.
+    pub(crate) fn deadline(&mut self, waiting: bool, now: u64, allowed: impl FnOnce() -> u64) -> u64 {
         if !waiting {
             if let Some(since) = self.since.take() {
                 self.spent = self.spent.saturating_add(now.saturating_sub(since));
@@ -26,7 +26,7 @@ impl Waits {
             return u64::MAX;
         }
         let since = *self.since.get_or_insert(now);
-        since.saturating_add(allowed.saturating_sub(self.spent))
+        since.saturating_add(allowed().saturating_sub(self.spent))
     }
 }
 
@@ -66,13 +66,13 @@ mod tests {
     #[test]
     fn only_waits_for_him_count() {
         let mut waits = Waits::default();
-        assert_eq!(waits.deadline(false, 5, 100), u64::MAX);
-        assert_eq!(waits.deadline(true, 10, 100), 110);
+        assert_eq!(waits.deadline(false, 5, || 100), u64::MAX);
+        assert_eq!(waits.deadline(true, 10, || 100), 110);
         // Bytes came and were passed on: he is waited for all the time, and has earned more of it.
-        assert_eq!(waits.deadline(true, 50, 130), 140);
-        assert_eq!(waits.deadline(false, 60, 130), u64::MAX);
-        assert_eq!(waits.deadline(true, 1000, 130), 1080);
-        assert_eq!(waits.deadline(true, 1001, u64::MAX), u64::MAX);
+        assert_eq!(waits.deadline(true, 50, || 130), 140);
+        assert_eq!(waits.deadline(false, 60, || 130), u64::MAX);
+        assert_eq!(waits.deadline(true, 1000, || 130), 1080);
+        assert_eq!(waits.deadline(true, 1001, || u64::MAX), u64::MAX);
     }
 
     #[test]

@@ -36,8 +36,9 @@ impl<'g> Exchange<'_, '_, 'g> {
         let timeout = if uploading || stuck { client.timeout } else { self.job.routed.settings.timeout };
         let mut deadline = silence.since.saturating_add(nanoseconds(timeout));
         // Both are none of a request without a body whose response is taken at once.
-        deadline = deadline.min(silence.body.deadline(uploading, now, client.body.allows(up.content)));
-        deadline = deadline.min(silence.response.deadline(stuck, now, client.response.allows(down.written)));
+        deadline = deadline.min(silence.body.deadline(uploading, now, || client.body.allows(up.content)));
+        deadline =
+            deadline.min(silence.response.deadline(stuck, now, || client.response.allows(down.written)));
         self.sides.timer.set(deadline);
         if self.sides.timer.poll(cx).is_pending() {
             return Ok(());
