@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::SockRef;
@@ -20,6 +20,8 @@ const PER_WAKE: usize = 4;
 const REFUSED_PER_WAKE: usize = 32;
 /// How long accepting rests when it cannot go on.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The shortest time between two complaints about it: idle clients make room for others again and again.
+const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
 
 /// One listening socket of an executor.
 pub(super) struct Listener {
@@ -27,6 +29,7 @@ pub(super) struct Listener {
     local: SocketAddr,
     /// A descriptor for answering clients when there is no other. None where it is lost to somebody else.
     spare: Option<TcpListener>,
+    complained: Option<Instant>,
 }
 
 impl Listener {
@@ -41,7 +44,7 @@ impl Listener {
         )]
         let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
         let spare = socket.get_ref().try_clone().ok();
-        Ok(Self { socket, local, spare })
+        Ok(Self { socket, local, spare, complained: None })
     }
 
     /// Accepts until it is dropped.
@@ -51,9 +54,7 @@ impl Listener {
             match self.accept_some(&local).await {
                 Ok(()) => resting = false,
                 Err(error) => {
-                    if !resting {
-                        self.complain(&error);
-                    }
+                    self.complain(&error);
                     local.make_room();
                     if std::mem::replace(&mut resting, true) {
                         // What could be spared was not enough.
@@ -110,7 +111,11 @@ impl Listener {
         self.spare = listener.try_clone().ok();
     }
 
-    fn complain(&self, error: &io::Error) {
+    fn complain(&mut self, error: &io::Error) {
+        if self.complained.is_some_and(|last| last.elapsed() < COMPLAINT_EVERY) {
+            return;
+        }
+        self.complained = Some(Instant::now());
         let event = if is_exhausted(error) { "fd_limit" } else { "accept_error" };
         warn!(event, listen = %self.local, "cannot accept: {error}; raise the limit of open files if this stays");
     }
