@@ -1,5 +1,6 @@
 //! The coarse clock of an executor: read once for each wake-up of its thread, not once for each question.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,7 +21,7 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        let clock = Self { base: Instant::now(), now: zero(), wall: zero(), turn: zero() };
+        let clock = Self { base: base(), now: zero(), wall: zero(), turn: zero() };
         clock.tick();
         clock
     }
@@ -43,7 +44,7 @@ impl Clock {
         self.wall.store(nanoseconds(wall), Relaxed);
     }
 
-    /// Nanoseconds since the executor began.
+    /// Nanoseconds since the first executor began: modules compare what they read on one with what they read on another.
     pub(crate) fn now(&self) -> u64 {
         self.now.load(Relaxed)
     }
@@ -62,6 +63,12 @@ impl Clock {
     pub(crate) fn instant(&self, at: u64) -> tokio::time::Instant {
         (self.base + Duration::from_nanos(at)).into()
     }
+}
+
+/// The same for all executors, whenever they begin.
+fn base() -> Instant {
+    static BASE: OnceLock<Instant> = OnceLock::new();
+    *BASE.get_or_init(Instant::now)
 }
 
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
