@@ -203,6 +203,22 @@ typedef struct pm_endpoint_decl {
 #define PM_BLOB_ENDPOINT 2u
 typedef void (*pm_blob_fn)(void *blob);
 
+/* Keeps a blob over reloads: from a cluster to the one of the same name, from an endpoint to the one of the same id,
+ * between modules of the same ident, whatever file they came from. save is called while requests use the blob: it
+ * writes at most room bytes (PM_MOST_KEPT) to out and answers how many it has; 0, or more than room, and nothing is
+ * kept. load reads what the save of that version wrote, in a blob that nobody has seen yet, and answers PM_OK, or
+ * PM_DECLINED if it cannot be used: the blob then stays as it was made. [main], both */
+#define PM_MOST_KEPT 65536u
+typedef struct pm_keep_decl {
+    uint32_t size;
+    uint32_t kind;    /* PM_BLOB_CLUSTER or PM_BLOB_ENDPOINT */
+    uint32_t offset;  /* as answered by blob in this init */
+    uint32_t version; /* of what save writes */
+    pm_bytes name;    /* one name for each thing that the module keeps */
+    size_t (*save)(const void *blob, uint8_t *out, size_t room);
+    pm_status (*load)(void *blob, uint32_t version, pm_bytes kept);
+} pm_keep_decl;
+
 /* In pm_host.flags: this module is compiled into the server. */
 #define PM_STATIC_MODULE 1u
 
@@ -264,6 +280,8 @@ struct pm_host {
      * included. [any] with a call */
     pm_status (*call_provided)(const pm_host *host, const pm_call *call, const pm_provided *provided, const void *in,
                                void *out);
+    /* Keeps a blob over reloads. [main], in init, after blob */
+    pm_status (*keep)(const pm_host *host, pm_registrar *registrar, const pm_keep_decl *decl);
 };
 
 /* ---- The record ------------------------------------------------------------------------------------------- */

@@ -4,7 +4,9 @@ use core::ffi::c_void;
 use core::fmt;
 use core::sync::atomic::AtomicU8;
 
-use crate::{Bytes, Call, ErrSink, HookDecl, HookImpl, Module, Provided, Provider, ProviderDecl, Status};
+use crate::{
+    Bytes, Call, ErrSink, HookDecl, HookImpl, KeepDecl, Module, Provided, Provider, ProviderDecl, Status,
+};
 
 /// In [`Host::flags`]: this module is compiled into the server, whose loggers are its own.
 pub const STATIC_MODULE: u32 = 1;
@@ -271,6 +273,12 @@ pub struct Host {
         provided: *const Provided,
         input: *const c_void,
         output: *mut c_void,
+    ) -> Status,
+    /// Keeps a blob over reloads. In `init` only, after [`blob`](Self::blob).
+    pub keep: unsafe extern "C" fn(
+        host: &Self,
+        registrar: Option<&Registrar>,
+        decl: Option<&KeepDecl<'_>>,
     ) -> Status,
 }
 

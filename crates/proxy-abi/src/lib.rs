@@ -20,6 +20,7 @@ mod edits;
 mod endpoints;
 mod hook;
 mod host;
+mod keep;
 mod provider;
 mod request;
 mod status;
@@ -45,6 +46,7 @@ pub use host::{
     BlobFn, BlobKind, ClusterDecl, EndpointDecl, Host, Level, LogField, Registrar, Runner, STATIC_MODULE,
     Value, ValueKind,
 };
+pub use keep::{KeepDecl, LoadFn, MOST_KEPT, SaveFn};
 pub use provider::{
     Provided, Provider, ProviderDecl, ProviderIn, ProviderOut, ProviderSpec, provider_layout_of,
     provider_signature_of,

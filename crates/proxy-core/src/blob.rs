@@ -17,6 +17,40 @@ pub trait BlobType: Send + Sync + fmt::Debug {
     fn destroy(&self, memory: &BlobMemory, offset: usize);
 }
 
+/// How a module writes what is to be kept of a blob, and reads it in the generation that follows.
+pub trait KeptType: Send + Sync + fmt::Debug {
+    /// Writes to `out`, and says how many bytes were wanted: 0, or more than there are, is nothing to keep.
+    fn save(&self, memory: &BlobMemory, offset: usize, out: &mut [u8]) -> usize;
+    /// Reads what was written as `version`.
+    fn load(&self, memory: &BlobMemory, offset: usize, version: u32, kept: &[u8]) -> Loaded;
+}
+
+/// What reading came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// The blob goes on where the old one was.
+    Taken,
+    /// It cannot be used: the blob begins anew.
+    Declined,
+    /// The module broke its contract, or panicked.
+    Fault,
+}
+
+/// A blob that a module keeps over reloads.
+#[derive(Clone, Debug)]
+pub struct KeptBlob {
+    /// Beside what it lies.
+    pub kind: BlobKind,
+    /// What it is known by to the module's other builds.
+    pub name: String,
+    /// Of what is written.
+    pub version: u32,
+    /// Where it lies.
+    pub offset: u32,
+    /// By whom it is written and read.
+    pub functions: Arc<dyn KeptType>,
+}
+
 /// A blob that a module wants beside each object of a kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {

@@ -22,7 +22,7 @@ pub struct Cluster {
     set: EndpointSet,
     // After `set`, whose entries point here: fields are dropped in order.
     endpoints: Box<[Endpoint]>,
-    _blob: BlobMemory,
+    blob: BlobMemory,
 }
 
 impl Cluster {
@@ -52,7 +52,7 @@ impl Cluster {
         let blob = blobs.cluster.allocate();
         let name = declared.name.clone();
         let set = EndpointSet::new(&name, number, &endpoints, &blob);
-        Self { name, span: declared.span, set, endpoints, _blob: blob }
+        Self { name, span: declared.span, set, endpoints, blob }
     }
 
     /// Its endpoints, in configuration order.
@@ -74,6 +74,11 @@ impl Cluster {
     #[inline]
     pub fn usable(&self) -> &[u32] {
         &self.set.usable
+    }
+
+    /// Memory of modules beside it.
+    pub(crate) const fn blob(&self) -> &BlobMemory {
+        &self.blob
     }
 }
 
@@ -103,6 +108,11 @@ impl Endpoint {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Memory of modules beside it.
+    pub(crate) const fn blob(&self) -> &BlobMemory {
+        &self.blob
     }
 
     /// Notes a request handed to it.

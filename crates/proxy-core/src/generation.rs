@@ -2,12 +2,14 @@
 //! Immutable once published; a request sees one generation from its first hook to its last.
 
 mod build;
+mod hand_over;
 mod live;
 mod published;
 
 use proxy_abi as abi;
 use proxy_abi::{AccessChecker, Fixups, LoadBalance, LogTransaction, PostReadRequest, ResponseHead};
 
+pub use hand_over::HandedOver;
 pub use live::LiveModule;
 use live::LiveModules;
 pub use published::Published;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proxy_abi::{BlobKind, HookKind, HookSpec, LoadBalance, RawEntry};
 use proxy_config::Span;
 
-use crate::blob::{BlobError, BlobLayouts, BlobType};
+use crate::blob::{BlobError, BlobLayouts, BlobType, KeptBlob};
 use crate::hooks::RunSlot;
 use crate::origin::{Origin, parse_url};
 use crate::providers::{ProvidedFunction, ProviderSlot};
@@ -108,6 +108,9 @@ pub struct Registration {
     pub(crate) lookups: Vec<Arc<ProviderSlot>>,
     pub(crate) clusters: Vec<DeclaredCluster>,
     pub(crate) blobs: BlobLayouts,
+    /// Kind and offset of those that are this module's own.
+    own_blobs: Vec<(BlobKind, u32)>,
+    pub(crate) kept: Vec<KeptBlob>,
 }
 
 impl Registration {
@@ -239,7 +242,29 @@ impl Registration {
         align: u32,
         make: Option<Arc<dyn BlobType>>,
     ) -> Result<u32, BlobError> {
-        self.blobs.of(kind)?.add(size, align, make)
+        let offset = self.blobs.of(kind)?.add(size, align, make)?;
+        self.own_blobs.push((kind, offset));
+        Ok(offset)
+    }
+
+    /// Keeps a blob over reloads.
+    ///
+    /// # Errors
+    /// If it is none of this registration's, is kept already, or has a name that is none or another's.
+    pub fn keep(&mut self, kept: KeptBlob) -> Result<(), String> {
+        let KeptBlob { kind, name, offset, .. } = &kept;
+        if !is_name(name) {
+            return Err(format!("'{name}' cannot name what is kept: use letters, digits, '-', '_' and '.'"));
+        }
+        if !self.own_blobs.contains(&(*kind, *offset)) {
+            return Err(format!("'{name}': this init asked for no blob of kind {} at {offset}", kind.0));
+        }
+        let same = |other: &KeptBlob| other.kind == *kind && (other.name == *name || other.offset == *offset);
+        if self.kept.iter().any(same) {
+            return Err(format!("'{name}' is kept twice: each blob once, each by a name of its own"));
+        }
+        self.kept.push(kept);
+        Ok(())
     }
 }
 
@@ -266,13 +291,18 @@ fn check_provider_name(group: &str, name: &str) -> Result<(), String> {
     if !is_dotted(group) {
         return Err(format!("'{group}' cannot name a group of providers: write it as in com.example.name"));
     }
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if name.is_empty() || name.len() > 128 || !name.bytes().all(fits) {
+    if !is_name(name) {
         return Err(format!(
             "'{name}' cannot name a provider of {group}: use letters, digits, '-', '_' and '.'"
         ));
     }
     Ok(())
+}
+
+/// One word that needs no quotes.
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= 128 && name.bytes().all(fits)
 }
 
 /// As names of hooks are: `a.b`.

@@ -72,6 +72,7 @@ const fn table(flags: u32) -> Host {
         provider: register::provider,
         provided: provided::provided,
         call_provided: provided::call_provided,
+        keep: register::keep,
     }
 }
 

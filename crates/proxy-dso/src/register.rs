@@ -5,10 +5,10 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use proxy_abi::{
-    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, Provider, ProviderDecl,
-    RawEntry, Registrar, Runner, Status,
+    BlobFn, BlobKind, Bytes, ClusterDecl, EndpointDecl, HookDecl, HookImpl, Host, KeepDecl, LoadFn, Provider,
+    ProviderDecl, RawEntry, Registrar, Runner, SaveFn, Status,
 };
-use proxy_core::blob::{BlobMemory, BlobType};
+use proxy_core::blob::{BlobMemory, BlobType, KeptBlob, KeptType, Loaded};
 use proxy_core::providers::ProvidedFunction;
 use proxy_core::registration::{DeclaredHook, ImplementedHook, Registration};
 use proxy_core::value::Spans;
@@ -163,6 +163,50 @@ pub(crate) extern "C" fn blob(
             .then(|| Arc::new(ModuleBlob { ctor, dtor }) as Arc<dyn BlobType>);
         registration.blob(kind, size, align, make).map_err(|error| refused(error.to_string()))
     })
+}
+
+pub(crate) extern "C" fn keep(
+    _host: &Host,
+    registrar: Option<&Registrar>,
+    decl: Option<&KeepDecl<'_>>,
+) -> Status {
+    answer(registrar, None, |registration, _| {
+        let decl = given(decl, "KeepDecl")?;
+        whole(decl.size, size_of_val(decl), "KeepDecl")?;
+        let name = text(decl.name, "the name of what is kept")?;
+        let (Some(save), Some(load)) = (decl.save, decl.load) else {
+            return Err(Fault::breach(&format!("'{name}' is kept by a null function")));
+        };
+        let functions = Arc::new(ModuleKept { save, load });
+        let KeepDecl { kind, version, offset, .. } = *decl;
+        registration.keep(KeptBlob { kind, name, version, offset, functions }).map_err(refused)
+    })
+}
+
+/// A blob written and read by functions of a module.
+#[derive(Debug)]
+struct ModuleKept {
+    save: SaveFn,
+    load: LoadFn,
+}
+
+impl KeptType for ModuleKept {
+    fn save(&self, memory: &BlobMemory, offset: usize, out: &mut [u8]) -> usize {
+        let address = memory.address().wrapping_byte_add(offset);
+        // SAFETY: F5, the module's own blob, which the core keeps at `offset`; it writes as many bytes as there is room
+        // for; F3 and F7.
+        unsafe { (self.save)(address, out.as_mut_ptr(), out.len()) }
+    }
+
+    fn load(&self, memory: &BlobMemory, offset: usize, version: u32, kept: &[u8]) -> Loaded {
+        let address = memory.address().wrapping_byte_add(offset);
+        // SAFETY: F5, likewise, and no request has seen it yet; F3 and F7.
+        match unsafe { (self.load)(address, version, Bytes::new(kept)) } {
+            Status::OK => Loaded::Taken,
+            Status::DECLINED => Loaded::Declined,
+            _ => Loaded::Fault,
+        }
+    }
 }
 
 /// A blob made and destroyed by functions of a module.

@@ -53,6 +53,22 @@ impl Cluster {
         Self::of(Members { number, name: declared.name.clone(), endpoints, lent })
     }
 
+    /// Lets the module's state go on from `old`'s, where it is the same cluster and the same endpoint.
+    pub(crate) fn take_over_from(&self, old: &Self) {
+        if self.name() != old.name() {
+            return;
+        }
+        let carry = |new: Option<&Lent>, old: Option<&Lent>| {
+            // What is declined begins anew, as it does in a server.
+            let _ = new.zip(old).is_none_or(|(new, old)| new.take_over_from(old));
+        };
+        carry(self.members.lent.as_ref(), old.members.lent.as_ref());
+        for new in &self.members.endpoints {
+            let same = old.members.endpoints.iter().find(|endpoint| endpoint.id == new.id);
+            carry(Some(&new.lent), same.map(|endpoint| &endpoint.lent));
+        }
+    }
+
     /// What a request that belongs to no cluster is shown.
     pub(crate) fn nowhere() -> Self {
         Self::of(Members { number: u32::MAX, name: String::new(), endpoints: Vec::new(), lent: None })

@@ -41,6 +41,18 @@ impl Host {
         }
     }
 
+    /// Goes on where `old` was, as a server does at a reload: the state that the module keeps, of clusters of the same name
+    /// and endpoints of the same URL, and the clock. `old` may go on as well, for the requests that it has begun.
+    #[must_use]
+    pub fn reloaded_from(self, old: &Self) -> Self {
+        for (new, old) in self.clusters.iter().flat_map(|new| old.clusters.iter().map(move |old| (new, old)))
+        {
+            new.take_over_from(old);
+        }
+        self.now_ns.set(old.now_ns());
+        self
+    }
+
     /// Lets the endpoint at `index` take traffic again. Trylists that run do not see it: theirs is the set that
     /// they began with.
     pub fn up(&self, index: u32) {

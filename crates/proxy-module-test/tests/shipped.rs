@@ -87,3 +87,29 @@ fn time_passes_when_the_test_says_so() {
     host.advance(Duration::from_millis(3));
     assert_eq!(host.now_ns() - before, 3_000_000);
 }
+
+#[test]
+fn a_reload_goes_on_in_the_middle_of_the_round() {
+    let before = Host::of(&proxy_lb_module).config(CONFIG).start();
+    assert_eq!(before.picks(4), [2, 1, 1]);
+    let after = Host::of(&proxy_lb_module).config(CONFIG).start().reloaded_from(&before);
+    assert_eq!(after.request_of("a", "/").begin().next(), Some(1), "the fifth request");
+    assert_eq!(before.request_of("a", "/").begin().next(), Some(1), "the old one serves those that it has");
+    let other = "LBServerCluster other http://a1:1 http://a2:1";
+    let other = Host::of(&proxy_lb_module).config(other).start().reloaded_from(&before);
+    assert_eq!(other.request("/").begin().next(), Some(0), "another name is another cluster");
+}
+
+#[test]
+fn a_reload_forgets_no_endpoint_that_cools_down() {
+    let least = || Host::of(&mod_lb_least::lb_least_module).endpoints(3).start();
+    let before = least();
+    let mut trial = before.request("/").begin();
+    assert_eq!(trial.next(), Some(0));
+    trial.fail(FailureKind::REFUSED);
+    drop(trial);
+    let after = least().reloaded_from(&before);
+    assert_eq!(after.picks(4)[0], 0);
+    after.advance(Duration::from_secs(11));
+    assert_ne!(after.picks(3)[0], 0);
+}

@@ -11,7 +11,7 @@ use crate::ffi::blob::Held;
 use crate::ffi::tree::Tree;
 use crate::ffi::{host, provider};
 use crate::slot::{InitNumber, Slot};
-use crate::{ClusterSlot, EndpointSlot, Error, Provider, Result, Runner};
+use crate::{ClusterSlot, EndpointSlot, Error, Kept, Provider, Result, Runner};
 
 /// The making of an instance, on the server's main thread. What it registers counts only if `new` succeeds.
 pub struct Init<'a> {
@@ -74,6 +74,23 @@ impl<'a> Init<'a> {
         self.site.slot(BlobKind::ENDPOINT).map(EndpointSlot)
     }
 
+    /// State of type `T` beside each cluster that a reload does not make anew: a cluster of the same name goes on where
+    /// it was. `name` says what it is, and is the same in all builds of the module.
+    ///
+    /// # Errors
+    /// As of [`per_cluster`](Self::per_cluster), or if another state of clusters has the name.
+    pub fn per_cluster_kept<T: Kept>(&mut self, name: &str) -> Result<ClusterSlot<T>> {
+        self.site.kept_slot(BlobKind::CLUSTER, name).map(ClusterSlot)
+    }
+
+    /// The same beside each endpoint: one of the same id goes on where it was.
+    ///
+    /// # Errors
+    /// As of [`per_endpoint`](Self::per_endpoint), or if another state of endpoints has the name.
+    pub fn per_endpoint_kept<T: Kept>(&mut self, name: &str) -> Result<EndpointSlot<T>> {
+        self.site.kept_slot(BlobKind::ENDPOINT, name).map(EndpointSlot)
+    }
+
     /// Asks to run the hook `H`, whoever declares it. If nobody does, running it finds nobody.
     ///
     /// # Errors
@@ -126,6 +143,12 @@ impl Site<'_> {
         let (answer, offset) = host::held::<T>(self, kind);
         accepted(answer, || format!("a slot of {size} bytes"))?;
         Ok(Slot { owner: self.number, offset, spare: T::default(), kind: PhantomData })
+    }
+
+    fn kept_slot<T: Kept>(&self, kind: BlobKind, name: &str) -> Result<Slot<T>> {
+        let slot = self.slot(kind)?;
+        accepted(host::keep(self, kind, name, &slot), || format!("to keep '{name}'"))?;
+        Ok(slot)
     }
 }
 

@@ -68,6 +68,7 @@ mod guard;
 pub mod guide;
 mod init;
 mod inject;
+mod kept;
 mod provider;
 mod record;
 mod reports;
@@ -86,6 +87,7 @@ pub use endpoints::{Endpoint, Endpoints};
 pub use error::{Error, Result};
 pub use general::{Answer, Cx, Hooks, Implements, Module};
 pub use init::{Cluster, Init};
+pub use kept::Kept;
 pub use provider::{Provided, Provider, Provides};
 pub use record::StaticModule;
 pub use reports::{Failure, Outcome, ResponseHead};
@@ -116,7 +118,7 @@ pub mod prelude {
     pub use crate::tracing::{self, debug, error, info, trace, warn};
     pub use crate::{
         Answer, Attempt, Balancer, Begin, ClusterSlot, Cx, Directives, Edits, Endpoint, EndpointSlot,
-        Endpoints, Error, Failure, Hooks, Implements, Init, Module, Next, Outcome, Provided, Provider,
+        Endpoints, Error, Failure, Hooks, Implements, Init, Kept, Module, Next, Outcome, Provided, Provider,
         Provides, Request, ResponseHead, Result, Routes, Runner,
     };
 }

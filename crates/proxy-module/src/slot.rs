@@ -1,7 +1,7 @@
 //! A module's own state beside each cluster or endpoint: memory that the server lends, typed.
 //!
 //! State follows the object, not an index: the same endpoint has the same state in all sets of a generation.
-//! A reload makes it anew, and the slots with it: one that was kept from another `new` finds its spare state in
+//! A reload makes it anew, but for what is [`Kept`](crate::Kept), and the slots with it: one that was kept from another `new` finds its spare state in
 //! each set, for it does not know where in that set's memory anything lies.
 
 use std::marker::PhantomData;

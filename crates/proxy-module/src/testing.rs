@@ -99,6 +99,7 @@ pub struct Registered {
     /// Clusters.
     pub clusters: Vec<Declared>,
     pub(crate) blobs: Vec<ffi::Blob>,
+    pub(crate) kept: Vec<ffi::Kept>,
     /// Why the host refused something.
     pub(crate) refusal: Option<String>,
 }
@@ -199,6 +200,7 @@ pub struct Lent {
     // No box: moving one would end what the module has borrowed of it.
     lines: Vec<CacheLine>,
     blobs: Vec<ffi::Blob>,
+    kept: Vec<ffi::Kept>,
 }
 
 impl Lent {
@@ -209,9 +211,23 @@ impl Lent {
         let blobs: Vec<_> = of_kind.copied().collect();
         let size = blobs.last().map_or(0, |blob| blob.end());
         let lines = (0..size.div_ceil(size_of::<CacheLine>())).map(|_| CacheLine::new()).collect();
-        let lent = Self { lines, blobs };
+        let kept = instance.registered().kept.iter().filter(|kept| kept.kind == kind).cloned().collect();
+        let lent = Self { lines, blobs, kept };
         lent.blobs.iter().for_each(|blob| ffi::make(blob, &lent.lines));
         lent
+    }
+
+    /// Lets the state, which nobody has seen yet, go on from that of the same object in the generation before; as a
+    /// reload does. False if some of it was declined, or failed.
+    #[must_use]
+    pub fn take_over_from(&self, old: &Self) -> bool {
+        let mut is_taken = true;
+        for new in &self.kept {
+            let Some(kept) = old.kept.iter().find(|kept| kept.name == new.name) else { continue };
+            let answer = ffi::carry(kept, &old.lines, new, &self.lines);
+            is_taken &= answer.is_none_or(|status| status == Status::OK);
+        }
+        is_taken
     }
 
     /// Where it begins; null if nothing is wanted.

@@ -51,7 +51,11 @@ impl Balancer for LeastRequests {
 
     fn new(config: Config, init: &mut Init<'_>) -> Result<Self> {
         let cool_down_ns = u64::from(config.cool_down) * 1_000_000_000;
-        Ok(Self { cool_down_ns, turn: init.per_cluster()?, cools_until: init.per_endpoint()? })
+        Ok(Self {
+            cool_down_ns,
+            turn: init.per_cluster_kept("turn")?,
+            cools_until: init.per_endpoint_kept("cools_until")?,
+        })
     }
 
     fn begin(&self, _request: &Request<'_>, _set: &Endpoints<'_>) -> Result<Begin<()>> {

@@ -30,7 +30,7 @@ impl Balancer for RoundRobin {
         for (name, urls) in &config.clusters {
             init.cluster(name)?.endpoints(urls)?;
         }
-        Ok(Self { turn: init.per_cluster()? })
+        Ok(Self { turn: init.per_cluster_kept("turn")? })
     }
 
     fn begin(&self, _request: &Request<'_>, set: &Endpoints<'_>) -> Result<Begin<Walk>> {

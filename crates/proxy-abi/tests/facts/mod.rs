@@ -130,12 +130,13 @@ pub(crate) fn layouts() -> Vec<Fact> {
         abi::ProviderDecl<'_> = "pm_provider_decl" {
             size, reserved, group, name, sig, func, user, doc, layout
         }
+        abi::KeepDecl<'_> = "pm_keep_decl" { size, kind, offset, version, name, save, load }
         abi::ClusterDecl<'_> = "pm_cluster_decl" { size, flags, name, at }
         abi::EndpointDecl<'_> = "pm_endpoint_decl" { size, weight, url, at }
         abi::Host = "pm_host" {
             size, major, minor, flags, reserved, max_level, log, set_error, declare_hook, hook, cluster, endpoint,
             blob, value_kind, value_text, value_len, value_at, get_ext, runner, run_hook, provide, provider,
-            provided, call_provided
+            provided, call_provided, keep
         }
         abi::Module = "pm_module" {
             magic, size, major, minor_min, minor_built, reserved, flags, ident, version, build, directives,
@@ -238,6 +239,7 @@ fn numbers() -> impl Iterator<Item = (&'static str, i64)> {
         ("SCOPE_LOCATION", abi::scopes::LOCATION),
         ("SCOPE_CLUSTER", abi::scopes::CLUSTER),
         ("STATIC_MODULE", abi::STATIC_MODULE),
+        ("MOST_KEPT", abi::MOST_KEPT as u32),
         ("TARGET_AGAIN", abi::Target::AGAIN),
     ];
     let signed = [

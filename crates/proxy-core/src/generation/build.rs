@@ -96,12 +96,12 @@ fn begin_modules(
         let mut registration = Registration::after(begun.blobs.clone());
         match code.init(caller, value, &mut registration) {
             Ok(instance) => {
-                let Registration { declared, implemented, run, provided, lookups, .. } = registration;
+                let Registration { declared, implemented, run, provided, lookups, kept, .. } = registration;
                 begun.registry.add(place, declared, implemented, run);
                 begun.providers.add(place, provided, lookups);
                 add_clusters(&mut begun.clusters, registration.clusters, errors);
                 begun.blobs = registration.blobs;
-                begun.modules.push(LiveModule::new(Arc::clone(code), instance));
+                begun.modules.push(LiveModule::new(Arc::clone(code), instance, kept));
             }
             Err(error) => errors.push(Diagnostic::error(error.span, format!("{ident}: {}", error.message))),
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::blob::KeptBlob;
 use crate::hooks::ModuleIndex;
 use crate::module::{Instance, ModuleCode, ModuleInfo};
 
@@ -11,11 +12,17 @@ pub struct LiveModule {
     code: Arc<dyn ModuleCode>,
     /// `None` once it has ended.
     instance: Option<Box<dyn Instance>>,
+    kept: Vec<KeptBlob>,
 }
 
 impl LiveModule {
-    pub(super) fn new(code: Arc<dyn ModuleCode>, instance: Box<dyn Instance>) -> Self {
-        Self { code, instance: Some(instance) }
+    pub(super) fn new(code: Arc<dyn ModuleCode>, instance: Box<dyn Instance>, kept: Vec<KeptBlob>) -> Self {
+        Self { code, instance: Some(instance), kept }
+    }
+
+    /// What it keeps over reloads.
+    pub(super) fn kept(&self) -> &[KeptBlob] {
+        &self.kept
     }
 
     /// Its facts.

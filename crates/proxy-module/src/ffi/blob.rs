@@ -3,7 +3,8 @@
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
-use crate::abi::BlobFn;
+use crate::abi::{BlobFn, Bytes, LoadFn, SaveFn, Status};
+use crate::kept::Kept;
 use crate::slot::{InitNumber, Slot};
 use crate::{guard, inject};
 
@@ -40,6 +41,52 @@ pub(crate) fn state<T: Default + Send + Sync + 'static>(
     }
     // SAFETY: F5, `make` sets `ready` after it wrote the value.
     unsafe { held.value.assume_init_ref() }
+}
+
+/// The functions that write and read one.
+pub(crate) fn keeping<T: Kept>() -> (SaveFn, LoadFn) {
+    (save::<T>, load::<T>)
+}
+
+unsafe extern "C" fn save<T: Kept>(blob: *const c_void, out: *mut u8, room: usize) -> usize {
+    // SAFETY: F5, the host calls this for the blob that `make` was called for.
+    let held = unsafe { &*blob.cast::<Held<T>>() };
+    if held.ready != 1 {
+        return 0;
+    }
+    // SAFETY: F5, `ready` says that the value is there.
+    let value = unsafe { held.value.assume_init_ref() };
+    let kept = guard::quiet(|| {
+        inject::point();
+        let mut kept = Vec::new();
+        value.save(&mut kept);
+        kept
+    });
+    let kept = kept.unwrap_or_default();
+    if kept.len() <= room {
+        // SAFETY: F1, there is so much room.
+        unsafe { out.copy_from_nonoverlapping(kept.as_ptr(), kept.len()) };
+    }
+    kept.len()
+}
+
+unsafe extern "C" fn load<T: Kept>(blob: *mut c_void, version: u32, kept: Bytes<'_>) -> Status {
+    // SAFETY: F5, the host calls this after `make` and before anyone else looks.
+    let held = unsafe { &mut *blob.cast::<Held<T>>() };
+    if held.ready != 1 {
+        return Status::DECLINED;
+    }
+    // SAFETY: F5, `ready` says that the value is there.
+    let value = unsafe { held.value.assume_init_mut() };
+    let is_taken = guard::quiet(|| {
+        inject::point();
+        value.load(version, kept.as_slice())
+    });
+    match is_taken {
+        Some(true) => Status::OK,
+        Some(false) => Status::DECLINED,
+        None => Status::PANICKED,
+    }
 }
 
 unsafe extern "C" fn make<T: Default>(blob: *mut c_void) {

@@ -4,11 +4,13 @@ use std::marker::PhantomData;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::abi::{
-    BlobFn, BlobKind, Bytes, Call, HookDecl, HookImpl, HookSpec, Host, In, Level, LogField, Module, Out,
-    Runner, Status, signature_of,
+    BlobFn, BlobKind, Bytes, Call, HookDecl, HookImpl, HookSpec, Host, In, KeepDecl, Level, LogField, Module,
+    Out, Runner, Status, signature_of,
 };
 use crate::ffi::blob::{self, Held};
 use crate::init::Site;
+use crate::kept::Kept;
+use crate::slot::Slot;
 
 /// Writes a line to the log. `target`, `file` and `message` are its texts.
 pub(crate) fn log(
@@ -88,6 +90,22 @@ pub(crate) fn held<T: Default + Send + Sync + 'static>(site: &Site<'_>, kind: Bl
         (host.blob)(host, Some(site.registrar), kind, size, align, Some(ctor), dtor, Some(&mut offset))
     };
     (answer, offset)
+}
+
+/// Keeps the state of `slot` over reloads.
+pub(crate) fn keep<T: Kept>(site: &Site<'_>, kind: BlobKind, name: &str, slot: &Slot<T>) -> Status {
+    let (save, load) = blob::keeping::<T>();
+    let decl = KeepDecl {
+        size: size_of::<KeepDecl<'_>>() as u32,
+        kind,
+        offset: slot.offset,
+        version: T::VERSION,
+        name: Bytes::of(name),
+        save: Some(save),
+        load: Some(load),
+    };
+    // SAFETY: F5, the functions write and read a `Held<T>`, which is what lies at the slot's offset.
+    unsafe { (site.host.keep)(site.host, Some(site.registrar), Some(&decl)) }
 }
 
 /// The loudest level that is written.

@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicU8;
 
 use crate::abi::{
     BlobFn, BlobKind, Bytes, CacheLine, Call, ClusterDecl, Directive, EndpointDecl, ErrSink, HookDecl,
-    HookImpl, Host, Level, LogField, MAJOR, MINOR, Module, Provided, Provider, ProviderDecl, Random,
-    RawEntry, Registrar, Runner, STATIC_MODULE, StaticRecord, Status, Value, ValueKind,
+    HookImpl, Host, KeepDecl, Level, LoadFn, LogField, MAJOR, MINOR, MOST_KEPT, Module, Provided, Provider,
+    ProviderDecl, Random, RawEntry, Registrar, Runner, STATIC_MODULE, SaveFn, StaticRecord, Status, Value,
+    ValueKind,
 };
 use crate::testing::{self, Declared, Hook, Line, Node, Refusal, Registered};
 
@@ -39,6 +40,7 @@ pub(crate) static HOST: Host = Host {
     provider,
     provided,
     call_provided,
+    keep,
 };
 
 /// State wanted beside each object of a kind.
@@ -76,6 +78,31 @@ pub(crate) fn destroy(blob: &Blob, lines: &[CacheLine]) {
         // SAFETY: F5, where `ctor` was called, once.
         unsafe { dtor(blob.within(lines)) }
     }
+}
+
+/// State that is kept over reloads.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) kind: BlobKind,
+    pub(crate) name: String,
+    version: u32,
+    offset: usize,
+    save: SaveFn,
+    load: LoadFn,
+}
+
+/// Lets the state in `to`, which is new, go on from the one in `from`: what `load` answered, if `save` had anything.
+pub(crate) fn carry(old: &Kept, from: &[CacheLine], new: &Kept, to: &[CacheLine]) -> Option<Status> {
+    let address = |kept: &Kept, lines: &[CacheLine]| -> *mut c_void {
+        assert!(kept.offset < size_of_val(lines), "memory for it");
+        CacheLine::address(lines).wrapping_add(kept.offset).cast()
+    };
+    let mut room = vec![0; MOST_KEPT];
+    // SAFETY: F5, the module's own state, where it was made.
+    let len = unsafe { (old.save)(address(old, from), room.as_mut_ptr(), room.len()) };
+    let kept = room.get(..len).filter(|kept| !kept.is_empty())?;
+    // SAFETY: F5, likewise.
+    Some(unsafe { (new.load)(address(new, to), old.version, Bytes::new(kept)) })
 }
 
 /// The table of directives of a record.
@@ -292,6 +319,23 @@ unsafe extern "C" fn blob(
             *offset = place as u32;
         }
         desk.blobs.push(Blob { kind, offset: place, size: size as usize, ctor, dtor });
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn keep(_: &Host, registrar: Option<&Registrar>, decl: Option<&KeepDecl<'_>>) -> Status {
+    let Some(KeepDecl { kind, offset, version, name, save: Some(save), load: Some(load), .. }) = decl else {
+        return Status::ABI;
+    };
+    let (name, offset) = (text(*name), *offset as usize);
+    at_desk(registrar, |desk| {
+        if !desk.blobs.iter().any(|blob| blob.kind == *kind && blob.offset == offset) {
+            return Err(format!("'{name}': this init asked for no blob of kind {} at {offset}", kind.0));
+        }
+        if desk.kept.iter().any(|kept| kept.kind == *kind && (kept.name == name || kept.offset == offset)) {
+            return Err(format!("'{name}' is kept twice: each blob once, each by a name of its own"));
+        }
+        desk.kept.push(Kept { kind: *kind, name, version: *version, offset, save: *save, load: *load });
         Ok(())
     })
 }

@@ -137,6 +137,9 @@
 //! * Read what is in flight from [`in_flight`](crate::Endpoint::in_flight). Counts by hand are off for good after the first
 //!   request that ends in a way you forgot.
 //! * Two clusters, two counters: use [`per_cluster`](crate::Init::per_cluster) instead of a field of the instance.
+//! * A reload makes a new instance with new slots. What took time to learn is asked for with
+//!   [`per_cluster_kept`](crate::Init::per_cluster_kept) or [`per_endpoint_kept`](crate::Init::per_endpoint_kept), and goes
+//!   on where it was, also if the file is another build; [`Kept`](crate::Kept) says how a type of your own does.
 //!
 //! # In C
 //!

@@ -3,9 +3,9 @@
 use std::ffi::c_void;
 
 use proxy_module::abi::{
-    BlobFn, BlobKind, Bytes, Call, ClusterDecl, EndpointDecl, ErrSink, HookDecl, HookImpl, Host, Level,
-    LogField, MAJOR, MINOR, Module, Provided, Provider, ProviderDecl, RawEntry, Registrar, Runner, Status,
-    Value, ValueKind,
+    BlobFn, BlobKind, Bytes, Call, ClusterDecl, EndpointDecl, ErrSink, HookDecl, HookImpl, Host, KeepDecl,
+    Level, LogField, MAJOR, MINOR, Module, Provided, Provider, ProviderDecl, RawEntry, Registrar, Runner,
+    Status, Value, ValueKind,
 };
 
 use super::{Desk, Line, MAX_LEVEL, Node, RUNS, Registered, Wanted, lines};
@@ -36,6 +36,7 @@ pub(super) const fn host(flags: u32) -> Host {
         provider,
         provided,
         call_provided,
+        keep,
     }
 }
 
@@ -147,6 +148,12 @@ extern "C" fn blob(
     let place = 64 + 128 * of_kind;
     *offset.unwrap() = place as u32;
     blobs.push(Wanted { kind, offset: place, ctor, dtor });
+    Status::OK
+}
+
+/// What outlives a reload is seen with the test kit's host.
+extern "C" fn keep(_: &Host, _: Option<&Registrar>, decl: Option<&KeepDecl<'_>>) -> Status {
+    assert!(decl.is_some_and(|decl| decl.save.is_some() && decl.load.is_some()));
     Status::OK
 }
 
