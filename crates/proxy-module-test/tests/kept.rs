@@ -8,8 +8,8 @@ use proxy_module_test::Host;
 /// What the next host's module does with what was kept.
 static BEHAVIOUR: AtomicU32 = AtomicU32::new(0);
 const WELL: u32 = 0;
-const SAVE_PANICS: u32 = 1;
-const LOAD_PANICS: u32 = 2;
+const KEEP_PANICS: u32 = 1;
+const RESUME_PANICS: u32 = 2;
 const DECLINES: u32 = 3;
 
 #[derive(Default)]
@@ -18,14 +18,14 @@ struct Learned(AtomicU64);
 impl Kept for Learned {
     const VERSION: u32 = 3;
 
-    fn save(&self, out: &mut Vec<u8>) {
-        self.0.save(out);
-        assert_ne!(BEHAVIOUR.load(Relaxed), SAVE_PANICS, "in save");
+    fn keep(&self, out: &mut Vec<u8>) {
+        self.0.keep(out);
+        assert_ne!(BEHAVIOUR.load(Relaxed), KEEP_PANICS, "in keep");
     }
 
-    fn load(&mut self, version: u32, kept: &[u8]) -> bool {
-        assert_ne!(BEHAVIOUR.load(Relaxed), LOAD_PANICS, "in load");
-        version == 3 && BEHAVIOUR.load(Relaxed) != DECLINES && Kept::load(&mut self.0, 1, kept)
+    fn resume(&mut self, version: u32, kept: &[u8]) -> bool {
+        assert_ne!(BEHAVIOUR.load(Relaxed), RESUME_PANICS, "in resume");
+        version == 3 && BEHAVIOUR.load(Relaxed) != DECLINES && self.0.resume(1, kept)
     }
 }
 
@@ -96,7 +96,7 @@ fn state_goes_with_its_object_or_begins_anew() {
     assert_eq!(read(&moved.start().reloaded_from(&old)), [7, 1, 0], "by id, not by place");
     let renamed = Host::of(&learning_module).cluster("d", &["http://a:1"]);
     assert_eq!(read(&renamed.start().reloaded_from(&old)), [1, 1, 0]);
-    for behaviour in [SAVE_PANICS, LOAD_PANICS, DECLINES] {
+    for behaviour in [KEEP_PANICS, RESUME_PANICS, DECLINES] {
         BEHAVIOUR.store(behaviour, Relaxed);
         let new = host().reloaded_from(&old);
         BEHAVIOUR.store(WELL, Relaxed);

@@ -59,7 +59,7 @@ unsafe extern "C" fn save<T: Kept>(blob: *const c_void, out: *mut u8, room: usiz
     let kept = guard::quiet(|| {
         inject::point();
         let mut kept = Vec::new();
-        value.save(&mut kept);
+        value.keep(&mut kept);
         kept
     });
     let kept = kept.unwrap_or_default();
@@ -80,7 +80,7 @@ unsafe extern "C" fn load<T: Kept>(blob: *mut c_void, version: u32, kept: Bytes<
     let value = unsafe { held.value.assume_init_mut() };
     let is_taken = guard::quiet(|| {
         inject::point();
-        value.load(version, kept.as_slice())
+        value.resume(version, kept.as_slice())
     });
     match is_taken {
         Some(true) => Status::OK,
