@@ -1,6 +1,7 @@
 //! The client's side: one task for each connection. It waits without a buffer, reads heads, has requests served one
 //! after the other, and decides how the connection ends.
 
+mod coroutine;
 mod deadline;
 mod linger;
 mod parked;
@@ -18,6 +19,7 @@ use crate::kit::Kit;
 use crate::message::Reject;
 use crate::stream::Stream;
 use crate::timer::Timer;
+pub(crate) use coroutine::Coroutine;
 use deadline::Terms;
 pub(crate) use deadline::Waits;
 use parked::Parked;
@@ -90,7 +92,7 @@ struct Connection {
 
 /// What there is after waiting.
 enum Next {
-    /// Bytes of a request.
+    /// Bytes of a request, or a connection that is new.
     Bytes,
     /// Not the rest of a head, and its time is up.
     TooSlow,
@@ -103,20 +105,20 @@ const TOO_SLOW: Reject = Reject { status: 408, reason: "head was not complete in
 /// Serves a connection until it ends.
 ///
 /// Cancel-safe at any point: endpoint connections in use are closed, trylists told.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     local: Rc<Local>,
     presence: Presence,
     socket: TcpStream,
     peer: SocketAddr,
     listener: SocketAddr,
-) {
+) -> impl Future<Output = ()> {
     let stream = Stream::accepted(socket);
     let here =
         if listener.ip().is_unspecified() { stream.local_addr().unwrap_or(listener) } else { listener };
     let pinned = local.pinned();
     let terms = Terms::of(pinned.generation.servers().server(here, None).client());
     let patience = terms.silence();
-    let mut connection = Connection {
+    let connection = Box::new(Connection {
         timer: Timer::new(local.clock.clone()),
         client: Client { stream, closed: false },
         presence,
@@ -129,28 +131,39 @@ pub(crate) async fn serve(
         served: 0,
         patience,
         local,
-    };
-    connection.run().await;
+    });
+    run(connection)
+}
+
+async fn run(mut connection: Box<Connection>) {
+    // A fresh connection often has its first request with it.
+    let mut next = Next::Bytes;
+    loop {
+        let local = Rc::clone(&connection.local);
+        let mut coroutine = local.take_coroutine();
+        coroutine.begin(connection, next);
+        let (back, goes_on) = poll_fn(|cx| coroutine.poll(cx)).await;
+        local.give_coroutine(coroutine);
+        connection = back;
+        if !goes_on {
+            return;
+        }
+        next = connection.wait().await;
+        if matches!(next, Next::End) {
+            return;
+        }
+    }
 }
 
 impl Connection {
-    async fn run(&mut self) {
-        let mut kit = self.local.take_kit();
-        // A fresh connection often has its first request with it.
-        let mut going_on = self.requests(&mut kit).await;
-        self.local.give_kit(kit);
-        while going_on {
-            let next = self.wait().await;
-            if matches!(next, Next::End) {
-                return;
-            }
-            let mut kit = self.local.take_kit();
+    /// Serves what there is, as long as there is something; false if the connection is to end.
+    async fn serve(&mut self, kit: &mut Kit, next: Next) -> bool {
+        if !self.parked.is_empty() {
             kit.up.window.refill(self.parked.bytes(), &mut self.local.spares.borrow_mut());
-            going_on = match next {
-                Next::TooSlow => self.give_up(&mut kit).await,
-                _ => self.requests(&mut kit).await,
-            };
-            self.local.give_kit(kit);
+        }
+        match next {
+            Next::TooSlow => self.give_up(kit).await,
+            _ => self.requests(kit).await,
         }
     }
 

@@ -20,14 +20,14 @@ pub(crate) struct Kit {
 }
 
 impl Kit {
-    pub(crate) fn new() -> Box<Self> {
-        Box::new(Self {
+    pub(crate) fn new() -> Self {
+        Self {
             text: Vec::new(),
             head: RequestHead::default(),
             response: ResponseHead::default(),
             up: Flow::new(),
             down: Flow::new(),
-        })
+        }
     }
 
     /// Makes it ready for the next request of the same connection, whose beginning may have been read already.

@@ -13,7 +13,7 @@ use super::Shared;
 use super::capacity::Refusals;
 use super::present::Present;
 use crate::clock::{Clock, HttpDate};
-use crate::kit::Kit;
+use crate::connection::Coroutine;
 use crate::pool::Pool;
 use crate::window::Spares;
 
@@ -32,8 +32,7 @@ pub(crate) struct Local {
     pub(crate) spares: RefCell<Spares>,
     pub(crate) pool: RefCell<Pool>,
     pinned: RefCell<Rc<Pinned>>,
-    #[expect(clippy::vec_box, reason = "a kit is too large to be moved for each request")]
-    kits: RefCell<Vec<Box<Kit>>>,
+    coroutines: RefCell<Vec<Coroutine>>,
     date: RefCell<HttpDate>,
     requests: Cell<u64>,
     draining: Cell<bool>,
@@ -57,7 +56,7 @@ impl Local {
             spares: RefCell::default(),
             pool: RefCell::new(Pool::new(Rc::clone(&pinned))),
             pinned: RefCell::new(pinned),
-            kits: RefCell::default(),
+            coroutines: RefCell::default(),
             date: RefCell::new(HttpDate::new()),
             requests: Cell::new(0),
             draining: Cell::new(false),
@@ -87,17 +86,17 @@ impl Local {
         Rc::clone(&self.pinned.borrow())
     }
 
-    pub(crate) fn take_kit(&self) -> Box<Kit> {
-        let kit = self.kits.borrow_mut().pop();
-        kit.unwrap_or_else(Kit::new)
+    pub(crate) fn take_coroutine(&self) -> Coroutine {
+        let coroutine = self.coroutines.borrow_mut().pop();
+        coroutine.unwrap_or_else(Coroutine::new)
     }
 
-    pub(crate) fn give_kit(&self, mut kit: Box<Kit>) {
+    /// Takes back one that serves nobody any more.
+    pub(crate) fn give_coroutine(&self, coroutine: Coroutine) {
         const MOST: usize = 256;
-        kit.clear(&mut self.spares.borrow_mut());
-        let mut kits = self.kits.borrow_mut();
-        if kits.len() < MOST {
-            kits.push(kit);
+        let mut coroutines = self.coroutines.borrow_mut();
+        if coroutines.len() < MOST {
+            coroutines.push(coroutine);
         }
     }
 
