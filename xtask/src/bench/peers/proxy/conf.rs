@@ -53,7 +53,8 @@ fn proxyd(proxy: &Proxy, task: &Task<'_>, addr: SocketAddr, log: &Path) -> Strin
 
 /// Whether this build has a directive.
 fn knows(program: &Path, directive: &str) -> bool {
-    let output = Command::new(program).arg("-L").output();
+    // Of a configuration of its own, as the one that it would find may not be complete.
+    let output = Command::new(program).args(["-f", "/dev/null", "-C", "Listen 127.0.0.1:1", "-L"]).output();
     output.is_ok_and(|output| {
         String::from_utf8_lossy(&output.stdout)
             .lines()
