@@ -5,6 +5,7 @@ mod accept;
 mod capacity;
 mod local;
 mod present;
+mod youth;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ pub use capacity::Capacity;
 pub(crate) use capacity::is_exhausted;
 pub(crate) use local::{Local, Pinned};
 pub(crate) use present::Presence;
+pub(crate) use youth::YOUTH;
 
 use crate::clock::Clock;
 use crate::names::NameCache;
@@ -107,6 +109,7 @@ async fn serve(seat: Seat, clock: Arc<Clock>) -> io::Result<Drained> {
         accepting.push(tokio::task::spawn_local(accept));
     }
     let rounds = tokio::task::spawn_local(make_rounds(Rc::clone(&local)));
+    let youths = tokio::task::spawn_local(youth::watch(Rc::clone(&local)));
     until(&mut phase, Phase::Draining).await;
     for task in &accepting {
         task.abort();
@@ -121,6 +124,7 @@ async fn serve(seat: Seat, clock: Arc<Clock>) -> io::Result<Drained> {
         () = until(&mut phase, Phase::Stop) => {}
     }
     rounds.abort();
+    youths.abort();
     Ok(Drained { cut: local.connections() })
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::Shared;
 use super::capacity::Refusals;
 use super::present::Present;
+use super::youth::Young;
 use crate::clock::{Clock, HttpDate};
 use crate::connection::Coroutine;
 use crate::pool::Pool;
@@ -37,6 +38,9 @@ pub(crate) struct Local {
     requests: Cell<u64>,
     draining: Cell<bool>,
     pub(super) present: RefCell<Present>,
+    pub(super) young: RefCell<Young>,
+    /// The first of the young ones has begun.
+    pub(super) began: Notify,
     pub(super) refusals: RefCell<Refusals>,
     pub(super) left: Notify,
 }
@@ -61,6 +65,8 @@ impl Local {
             requests: Cell::new(0),
             draining: Cell::new(false),
             present: RefCell::default(),
+            young: RefCell::default(),
+            began: Notify::new(),
             refusals: RefCell::default(),
             left: Notify::new(),
             shared,

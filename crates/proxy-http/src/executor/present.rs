@@ -18,6 +18,8 @@ pub(super) struct Present {
 
 #[derive(Debug, Default)]
 struct Place {
+    /// The number of the beginning of who is here.
+    number: u64,
     waker: Option<Waker>,
     rests: Rests,
 }
@@ -52,12 +54,20 @@ impl Present {
         }
     }
 
+    /// Wakes the one at `slot`, if it is still the one that began as `number`.
+    pub(super) fn wake(&self, slot: usize, number: u64) {
+        let place = self.places.get(slot).filter(|place| place.number == number);
+        if let Some(waker) = place.and_then(|place| place.waker.as_ref()) {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Tells the one that has idled longest of some to leave; false if none has idled long enough.
     pub(super) fn evict(&mut self, now: u64) -> bool {
         let count = self.places.len();
         let looked_at = (0..count.min(SAMPLE)).map(|step| (self.cursor + step) % count);
         let idle = looked_at.filter_map(|slot| match &self.places[slot] {
-            Place { waker: Some(_), rests: Rests::Until(until) } if *until <= now => Some((*until, slot)),
+            Place { waker: Some(_), rests: Rests::Until(until), .. } if *until <= now => Some((*until, slot)),
             _ => None,
         });
         let oldest = idle.min();
@@ -89,6 +99,11 @@ impl Presence {
     /// Of a connection that was counted ([`Capacity`](super::Capacity)).
     pub(super) fn new(local: Rc<Local>) -> Self {
         let slot = local.present.borrow_mut().take();
+        let (number, is_only) = local.young.borrow_mut().begin(slot, local.clock.now());
+        local.present.borrow_mut().places[slot].number = number;
+        if is_only {
+            local.began.notify_one();
+        }
         Self { local, slot }
     }
 
@@ -140,7 +155,7 @@ mod tests {
     use super::*;
 
     fn resting(until: u64) -> Place {
-        Place { waker: Some(Waker::noop().clone()), rests: Rests::Until(until) }
+        Place { waker: Some(Waker::noop().clone()), rests: Rests::Until(until), ..Place::default() }
     }
 
     #[test]
