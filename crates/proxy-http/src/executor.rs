@@ -18,7 +18,9 @@ use proxy_core::generation::Published;
 use proxy_core::observe::Observation;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
+use tracing::error;
 
+use accept::Accepting;
 pub use capacity::Capacity;
 pub(crate) use capacity::is_exhausted;
 pub(crate) use local::{Local, Pinned};
@@ -60,17 +62,29 @@ pub enum Phase {
     Stop,
 }
 
+/// Listening sockets ([`crate::listen::bind`]), the same for all executors: whoever has time accepts, and one that is
+/// stuck keeps no new connection waiting. A socket closes once nobody has it any more.
+pub type Listeners = Arc<[Arc<TcpListener>]>;
+
+/// What an executor is to do. With each change it also looks for another generation in force and has its idle
+/// connections go over to it.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    /// How far it is from its end; later phases are not taken back.
+    pub phase: Phase,
+    /// Where it accepts while it runs. What waits at a socket that is no longer here is accepted first.
+    pub listeners: Listeners,
+}
+
 /// What one executor is started with.
 #[derive(Debug)]
 pub struct Seat {
-    /// Its number, from 0.
+    /// Its number, which no other executor of the process has had.
     pub number: u32,
-    /// Duplicates of the listening sockets ([`crate::listen::bind`]).
-    pub listeners: Vec<TcpListener>,
     /// What it shares with the others.
     pub shared: Arc<Shared>,
-    /// When to stop; a sender that is dropped means [`Phase::Stop`].
-    pub phase: watch::Receiver<Phase>,
+    /// What it is to do; a sender that is dropped means [`Phase::Stop`].
+    pub orders: watch::Receiver<Orders>,
 }
 
 /// How an executor ended.
@@ -80,7 +94,7 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// How often idle endpoint connections are looked over, and idle clients brought to a new generation.
+/// How often idle endpoint connections are looked over.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// Runs an executor until it is drained or told to stop: the body of its thread.
@@ -101,27 +115,29 @@ pub fn run(seat: Seat) -> io::Result<Drained> {
 }
 
 async fn serve(seat: Seat, clock: Arc<Clock>) -> io::Result<Drained> {
-    let Seat { number, listeners, shared, mut phase } = seat;
+    let Seat { number, shared, mut orders } = seat;
     let local = Rc::new(Local::new(number, shared, clock));
-    let mut accepting = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        let accept = accept::Listener::new(listener)?.run(Rc::clone(&local));
-        accepting.push(tokio::task::spawn_local(accept));
-    }
+    let mut accepting = Accepting::new(Rc::clone(&local));
     let rounds = tokio::task::spawn_local(make_rounds(Rc::clone(&local)));
     let youths = tokio::task::spawn_local(youth::watch(Rc::clone(&local)));
-    until(&mut phase, Phase::Draining).await;
-    for task in &accepting {
-        task.abort();
+    if let Some(first) = listeners(&mut orders) {
+        accepting.follow(&first).await?;
+        while let Some(wanted) = next_listeners(&mut orders).await {
+            local.follow();
+            if let Err(failure) = accepting.follow(&wanted).await {
+                error!(
+                    event = "accept_error",
+                    executor = number,
+                    "a new address is not listened at: {failure}"
+                );
+            }
+        }
     }
-    // Aborted tasks drop their listeners only when they are polled once more.
-    for task in accepting {
-        let _ = task.await;
-    }
+    accepting.end().await;
     local.drain();
     tokio::select! {
         () = local.emptied() => {}
-        () = until(&mut phase, Phase::Stop) => {}
+        () = stopped(&mut orders) => {}
     }
     rounds.abort();
     youths.abort();
@@ -135,7 +151,19 @@ async fn make_rounds(local: Rc<Local>) {
     }
 }
 
-async fn until(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
-    // An error says that nobody is left to change the phase.
-    let _ = phase.wait_for(|phase| *phase >= wanted).await;
+/// Waits for other orders: where to accept from now on; none if that is over.
+async fn next_listeners(orders: &mut watch::Receiver<Orders>) -> Option<Listeners> {
+    // An error says that nobody is left to give orders.
+    orders.changed().await.ok()?;
+    listeners(orders)
+}
+
+fn listeners(orders: &mut watch::Receiver<Orders>) -> Option<Listeners> {
+    let orders = orders.borrow_and_update();
+    (orders.phase == Phase::Running).then(|| Arc::clone(&orders.listeners))
+}
+
+async fn stopped(orders: &mut watch::Receiver<Orders>) {
+    // As above.
+    let _ = orders.wait_for(|orders| orders.phase >= Phase::Stop).await;
 }

@@ -1,4 +1,4 @@
-//! Listening sockets: one for each address, duplicated into every executor.
+//! Listening sockets: one for each address, shared by all executors.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ const BACKLOG: i32 = 4096;
 /// Bytes that may wait unsent in the system before a socket is full.
 const UNSENT: u32 = 128 * 1024;
 
-/// Binds `addr` and listens, ready for [`Seat::listeners`](crate::executor::Seat::listeners).
+/// Binds `addr` and listens, ready for [`Orders::listeners`](crate::executor::Orders::listeners).
 ///
 /// What accepted sockets inherit is set here, once, instead of on each of them.
 ///

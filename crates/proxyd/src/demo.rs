@@ -151,6 +151,6 @@ pub(crate) fn wait(mut running: Running) -> Result<Ended, String> {
         let mut signals = Signals::new()?;
         Ok::<_, std::io::Error>(signals.follow(&mut running, Duration::from_secs(5)).await)
     });
-    running.join();
+    drop(running);
     followed.map_err(|error| format!("signals cannot be received: {error}"))
 }

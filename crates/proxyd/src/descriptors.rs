@@ -53,8 +53,8 @@ const RESERVE: u64 = 8;
 /// Clients that so many files bear, and refused ones that an executor may keep.
 fn share(limit: u64, fixed: Fixed) -> (usize, usize) {
     let lingering = (limit / 64).min(MOST_LINGERING);
-    // A reactor has two; each listener is duplicated, and has a spare.
-    let executor = 2 + 2 * fixed.listeners + lingering;
+    // A reactor has two; listeners are shared, but each has a spare.
+    let executor = 2 + fixed.listeners + lingering;
     let taken = fixed.open + fixed.executors * executor + RESERVE;
     let clients = (limit.saturating_sub(taken) / 2).max(1);
     (usize::try_from(clients).unwrap_or(UNLIMITED), lingering as usize)
@@ -67,8 +67,8 @@ mod tests {
     #[test]
     fn a_client_takes_two() {
         let fixed = Fixed { open: 12, executors: 2, listeners: 1 };
-        assert_eq!(share(1024, fixed), ((1024 - 12 - 24 - 8) / 2, 8));
-        assert_eq!(share(64, fixed), ((64 - 12 - 10 - 8) / 2, 1));
+        assert_eq!(share(1024, fixed), ((1024 - 12 - 22 - 8) / 2, 8));
+        assert_eq!(share(64, fixed), ((64 - 12 - 8 - 8) / 2, 1));
         assert_eq!(share(10, fixed), (1, 0), "one is served as long as it can be");
     }
 }

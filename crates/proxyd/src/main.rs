@@ -7,6 +7,7 @@ mod config_path;
 mod configuration;
 mod demo;
 mod descriptors;
+mod executors;
 mod files;
 mod introspection;
 mod logs;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use proxy_config::Sources;
 use proxy_core::conf::{Listen, LogTarget, ServerConf};
 use proxy_core::generation::{Generation, Published};
-use proxy_http::executor::Shared;
+use proxy_http::executor::{Listeners, Shared};
 use proxy_http::listen;
 use proxy_http::names::NameCache;
 use tracing::{Level, info};
@@ -50,7 +50,7 @@ fn served(options: &Options) -> Result<Ended, Ended> {
         messages.say(ready);
     }
     let ended = runtime.block_on(signals.follow(&mut running, timeout));
-    running.join();
+    drop(running);
     info!("{VERSION} ended{}", if ended == Ended::Well { "" } else { " unclean" });
     Ok(ended)
 }
@@ -59,7 +59,7 @@ fn served(options: &Options) -> Result<Ended, Ended> {
 pub(crate) struct Prepared {
     generation: Generation,
     access_logs: AccessLogs,
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     admin: Option<Socket>,
     executors: usize,
     shutdown_timeout: Duration,
@@ -102,7 +102,7 @@ impl Prepared {
     /// Starts the executors and says that the server is ready.
     ///
     /// # Errors
-    /// If threads or duplicates of sockets cannot be had.
+    /// If threads cannot be had.
     pub(crate) fn start(self, messages: &Messages) -> Result<Running, Ended> {
         let ready = self.ready_line();
         let asked = self.generation.conf().max_connections;
@@ -116,7 +116,7 @@ impl Prepared {
         let admin = self.admin.map(|socket| socket.serve(Arc::downgrade(&shared))).transpose();
         let admin =
             admin.map_err(|error| fail(messages, &format!("the admin socket cannot be served: {error}")))?;
-        let mut running = Running::start(self.executors, &self.listeners, shared)
+        let mut running = Running::start(self.executors, Arc::clone(&self.listeners), shared)
             .map_err(|error| fail(messages, &format!("executors cannot be started: {error}")))?;
         if let Some(admin) = admin {
             running.keep(admin);
@@ -186,18 +186,18 @@ fn executors(conf: &ServerConf) -> usize {
 }
 
 /// Binds all addresses; every one that cannot be is said.
-fn bind(listen: &[Listen], sources: &Sources, messages: &Messages) -> Result<Vec<TcpListener>, Ended> {
-    let bound: Vec<_> = listen
+fn bind(listen: &[Listen], sources: &Sources, messages: &Messages) -> Result<Listeners, Ended> {
+    let bound: Vec<Arc<TcpListener>> = listen
         .iter()
         .filter_map(|line| match listen::bind(line.addr) {
-            Ok(listener) => Some(listener),
+            Ok(listener) => Some(Arc::new(listener)),
             Err(error) => {
                 fail(messages, &cannot_listen(line, &error, sources));
                 None
             }
         })
         .collect();
-    if bound.len() == listen.len() { Ok(bound) } else { Err(Ended::NotStarted) }
+    if bound.len() == listen.len() { Ok(bound.into()) } else { Err(Ended::NotStarted) }
 }
 
 fn cannot_listen(line: &Listen, error: &io::Error, sources: &Sources) -> String {

@@ -3,12 +3,15 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::{Local, Presence, is_exhausted};
@@ -18,14 +21,74 @@ use crate::connection;
 const PER_WAKE: usize = 4;
 /// Connections refused before others get their turn.
 const REFUSED_PER_WAKE: usize = 32;
+/// Connections taken of those that wait when a socket is closed.
+const REST: usize = 4096;
 /// How long accepting rests when it cannot go on.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The shortest time between two complaints about it: idle clients make room for others again and again.
 const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
 
+/// Where an executor accepts.
+pub(super) struct Accepting {
+    local: Rc<Local>,
+    at: Vec<Accepted>,
+}
+
+/// The task that accepts at one socket.
+struct Accepted {
+    socket: Arc<TcpListener>,
+    /// Ends it when dropped.
+    close: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Accepting {
+    pub(super) const fn new(local: Rc<Local>) -> Self {
+        Self { local, at: Vec::new() }
+    }
+
+    /// Accepts at these sockets from now on, and no longer at others.
+    ///
+    /// Not cancel-safe: a socket may be forgotten that is still accepted at.
+    pub(super) async fn follow(&mut self, wanted: &[Arc<TcpListener>]) -> io::Result<()> {
+        let (kept, gone) =
+            std::mem::take(&mut self.at).into_iter().partition(|accepted| accepted.is_at_one_of(wanted));
+        self.at = kept;
+        close(gone).await;
+        for socket in wanted {
+            if !self.at.iter().any(|accepted| Arc::ptr_eq(&accepted.socket, socket)) {
+                let listener = Listener::new(Arc::clone(socket))?;
+                let (close, closed) = oneshot::channel();
+                let task = tokio::task::spawn_local(listener.run(Rc::clone(&self.local), closed));
+                self.at.push(Accepted { socket: Arc::clone(socket), close, task });
+            }
+        }
+        Ok(())
+    }
+
+    /// Accepts no longer; the sockets are closed here when this is ready.
+    pub(super) async fn end(self) {
+        close(self.at).await;
+    }
+}
+
+impl Accepted {
+    fn is_at_one_of(&self, sockets: &[Arc<TcpListener>]) -> bool {
+        sockets.iter().any(|socket| Arc::ptr_eq(socket, &self.socket))
+    }
+}
+
+async fn close(accepted: Vec<Accepted>) {
+    for Accepted { socket, close, task } in accepted {
+        drop((socket, close));
+        // A panic was told by the panic hook.
+        let _ = task.await;
+    }
+}
+
 /// One listening socket of an executor.
-pub(super) struct Listener {
-    socket: AsyncFd<TcpListener>,
+struct Listener {
+    socket: AsyncFd<Arc<TcpListener>>,
     local: SocketAddr,
     /// A descriptor for answering clients when there is no other. None where it is lost to somebody else.
     spare: Option<TcpListener>,
@@ -33,10 +96,10 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(socket: TcpListener) -> io::Result<Self> {
+    fn new(socket: Arc<TcpListener>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         // Accepted sockets inherit it.
-        SockRef::from(&socket).set_tcp_nodelay(true)?;
+        SockRef::from(&*socket).set_tcp_nodelay(true)?;
         let local = socket.local_addr()?;
         #[expect(
             deprecated,
@@ -47,18 +110,27 @@ impl Listener {
         Ok(Self { socket, local, spare, complained: None })
     }
 
-    /// Accepts until it is dropped.
-    pub(super) async fn run(mut self, local: Rc<Local>) {
+    /// Accepts until the sender of `closed` is gone, and then what waits already: closing the socket would reset it.
+    async fn run(mut self, local: Rc<Local>, closed: oneshot::Receiver<()>) {
+        tokio::select! {
+            biased;
+            _ = closed => {}
+            () = self.accept_all(&local) => {}
+        }
+        self.accept_rest(&local);
+    }
+
+    async fn accept_all(&mut self, local: &Rc<Local>) {
         let mut resting = false;
         loop {
-            match self.accept_some(&local).await {
+            match self.accept_some(local).await {
                 Ok(()) => resting = false,
                 Err(error) => {
                     self.complain(&error);
                     local.make_room();
                     if std::mem::replace(&mut resting, true) {
                         // What could be spared was not enough.
-                        self.refuse_some(&local);
+                        self.refuse_some(local);
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -87,6 +159,18 @@ impl Listener {
         drop(ready);
         tokio::task::yield_now().await;
         Ok(())
+    }
+
+    fn accept_rest(&self, local: &Rc<Local>) {
+        // Who goes on connecting has no end of it.
+        for _ in 0..REST {
+            match accept(self.socket.get_ref()) {
+                Ok((stream, client)) if has_room(local) => self.begin(stream, client, local),
+                Ok((stream, _)) => local.refusals.borrow_mut().refuse(stream, &local.shared.capacity),
+                Err(error) if concerns_one_connection(&error) => {}
+                Err(_nobody_waits) => return,
+            }
+        }
     }
 
     fn begin(&self, stream: TcpStream, client: SocketAddr, local: &Rc<Local>) {

@@ -11,7 +11,7 @@ use tracing::warn;
 /// Connected clients, counted by all executors together.
 #[derive(Debug)]
 pub struct Capacity {
-    most: usize,
+    most: AtomicUsize,
     lingering: usize,
     connected: AtomicUsize,
 }
@@ -21,13 +21,18 @@ impl Capacity {
     /// refused, which are kept until others need the place.
     #[must_use]
     pub const fn new(most: usize, lingering: usize) -> Self {
-        Self { most, lingering, connected: AtomicUsize::new(0) }
+        Self { most: AtomicUsize::new(most), lingering, connected: AtomicUsize::new(0) }
     }
 
     /// The most that there may be.
     #[must_use]
-    pub const fn most(&self) -> usize {
-        self.most
+    pub fn most(&self) -> usize {
+        self.most.load(Relaxed)
+    }
+
+    /// Makes room for `most` clients from now on; those that are too many then may stay.
+    pub fn resize(&self, most: usize) {
+        self.most.store(most, Relaxed);
     }
 
     /// How many there are.
@@ -38,7 +43,7 @@ impl Capacity {
 
     /// Counts one more, if there is room for it.
     pub(super) fn enter(&self) -> bool {
-        let is_room = self.connected.fetch_add(1, Relaxed) < self.most;
+        let is_room = self.connected.fetch_add(1, Relaxed) < self.most();
         if !is_room {
             self.leave();
         }
@@ -107,7 +112,7 @@ impl Refusals {
     }
 
     fn tell(&mut self, capacity: &Capacity) {
-        let (refused, connected, most) = (self.untold, capacity.connected(), capacity.most);
+        let (refused, connected, most) = (self.untold, capacity.connected(), capacity.most());
         self.untold = 0;
         warn!(
             event = "overload",

@@ -139,14 +139,18 @@ impl Local {
     pub(super) fn drain(&self) {
         self.draining.set(true);
         self.pool.borrow_mut().close_all();
-        self.wake_all();
+        self.present.borrow().wake_all();
+    }
+
+    /// Goes over to the generation in force, with all connections that idle.
+    pub(super) fn follow(&self) {
+        self.repin(&mut self.pinned());
+        // Another connection may have been first, which wakes nobody.
+        self.present.borrow().wake_resting();
     }
 
     /// What is done now and then whatever happens.
     pub(super) fn make_round(&self) {
-        if self.repin(&mut self.pinned()) {
-            self.wake_all();
-        }
         self.pool.borrow_mut().sweep(self.clock.now());
         self.refusals.borrow_mut().make_round(&self.shared.capacity);
     }
@@ -162,10 +166,6 @@ impl Local {
     /// Has a client leave that idles; false if none does.
     pub(super) fn evict(&self) -> bool {
         self.present.borrow_mut().evict(self.clock.now())
-    }
-
-    fn wake_all(&self) {
-        self.present.borrow().wake_all();
     }
 }
 

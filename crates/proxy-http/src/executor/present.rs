@@ -62,6 +62,14 @@ impl Present {
         }
     }
 
+    /// Those that wait for a request or for the rest of a head.
+    pub(super) fn wake_resting(&self) {
+        let resting = self.places.iter().filter(|place| place.rests != Rests::No);
+        for waker in resting.filter_map(|place| place.waker.as_ref()) {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Tells the one that has idled longest of some to leave; false if none has idled long enough.
     pub(super) fn evict(&mut self, now: u64) -> bool {
         let count = self.places.len();

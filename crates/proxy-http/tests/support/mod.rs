@@ -14,7 +14,7 @@ use proxy_core::generation::{Generation, Published};
 use proxy_core::lower::configure;
 use proxy_core::module::{LoadModules, ModuleCode};
 use proxy_core::observe::Observation;
-use proxy_http::executor::{Capacity, Drained, Phase, Seat, Shared, run};
+use proxy_http::executor::{Capacity, Drained, Orders, Phase, Seat, Shared, run};
 use proxy_http::names::NameCache;
 use proxy_http::transaction::{Transaction, TransactionLog};
 use tokio::sync::watch;
@@ -62,7 +62,7 @@ impl LoadModules for NoModules {
 /// One executor that listens on a port of the system's choice.
 pub(crate) struct Proxy {
     pub(crate) addr: SocketAddr,
-    phase: watch::Sender<Phase>,
+    orders: watch::Sender<Orders>,
     thread: Option<JoinHandle<std::io::Result<Drained>>>,
     log: mpsc::Receiver<Logged>,
     shared: Arc<Shared>,
@@ -83,10 +83,11 @@ impl Proxy {
             capacity,
             transactions: Box::new(Recorder(Mutex::new(sender))),
         });
-        let (phase, phases) = watch::channel(Phase::Running);
-        let seat = Seat { number: 0, listeners: vec![listener], shared: Arc::clone(&shared), phase: phases };
+        let listeners = [Arc::new(listener)].into();
+        let (orders, given) = watch::channel(Orders { phase: Phase::Running, listeners });
+        let seat = Seat { number: 0, shared: Arc::clone(&shared), orders: given };
         let thread = Some(std::thread::spawn(move || run(seat)));
-        Self { addr, phase, thread, log, shared }
+        Self { addr, orders, thread, log, shared }
     }
 
     /// All of `/` goes to `origin`.
@@ -104,7 +105,7 @@ impl Proxy {
     }
 
     pub(crate) fn phase(&self, phase: Phase) {
-        self.phase.send(phase).unwrap();
+        self.orders.send_modify(|orders| orders.phase = phase);
     }
 
     /// Waits for the executor to end.
@@ -124,7 +125,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let _ = self.phase.send(Phase::Stop);
+        self.phase(Phase::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
