@@ -26,27 +26,32 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes cluster number `number` with endpoint slots from `first_slot` on.
+    /// Makes cluster number `number` with endpoint slots from `first_slot` on; `stats` has the statistics of an endpoint
+    /// by its id.
     pub(crate) fn new(
         declared: &DeclaredCluster,
         number: u32,
         first_slot: usize,
         blobs: &BlobLayouts,
+        stats: impl Fn(u64) -> Arc<Stats>,
     ) -> Self {
         let endpoints: Box<[Endpoint]> = declared
             .endpoints
             .iter()
             .enumerate()
-            .map(|(index, endpoint)| Endpoint {
-                id: endpoint_id(&declared.name, &endpoint.origin),
-                slot: first_slot + index,
-                index: index as u32,
-                authority: endpoint.origin.authority(),
-                addr: format!("{}:{}", endpoint.origin.host, endpoint.origin.port).into(),
-                origin: endpoint.origin.clone(),
-                weight: endpoint.weight,
-                stats: Arc::default(),
-                blob: blobs.endpoint.allocate(),
+            .map(|(index, endpoint)| {
+                let id = endpoint_id(&declared.name, &endpoint.origin);
+                Endpoint {
+                    id,
+                    slot: first_slot + index,
+                    index: index as u32,
+                    authority: endpoint.origin.authority(),
+                    addr: format!("{}:{}", endpoint.origin.host, endpoint.origin.port).into(),
+                    origin: endpoint.origin.clone(),
+                    weight: endpoint.weight,
+                    stats: stats(id),
+                    blob: blobs.endpoint.allocate(),
+                }
             })
             .collect();
         let blob = blobs.cluster.allocate();
@@ -113,6 +118,11 @@ impl Endpoint {
     /// Memory of modules beside it.
     pub(crate) const fn blob(&self) -> &BlobMemory {
         &self.blob
+    }
+
+    /// The same, for the next generation.
+    pub(crate) fn shared_stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
     }
 
     /// Notes a request handed to it.

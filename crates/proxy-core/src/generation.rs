@@ -3,8 +3,11 @@
 
 mod build;
 mod hand_over;
+mod inherited;
 mod live;
 mod published;
+
+use std::sync::Arc;
 
 use proxy_abi as abi;
 use proxy_abi::{AccessChecker, Fixups, LoadBalance, LogTransaction, PostReadRequest, ResponseHead};
@@ -58,7 +61,7 @@ pub struct RequestHooks {
 #[derive(Debug)]
 struct Balanced {
     cluster: Cluster,
-    builtin: Builtin,
+    builtin: Arc<Builtin>,
     /// What its requests are hashed by.
     hash_source: Option<HashSource>,
 }
@@ -158,7 +161,7 @@ impl Generation {
         request: &'g abi::Request<'g>,
     ) -> Trylist<'g> {
         let balanced: &'g Balanced = &self.clusters[route.destination.cluster];
-        let (cluster, builtin) = (&balanced.cluster, &balanced.builtin);
+        let (cluster, builtin) = (&balanced.cluster, &*balanced.builtin);
         let Some(balancer) = route.destination.balancer.map(|place| &self.balancers[place]) else {
             return Trylist::of_origin(cluster, caller);
         };

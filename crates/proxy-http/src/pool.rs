@@ -1,6 +1,7 @@
 //! Idle connections to endpoints, of one executor. A connection is here only if it is provably clean; any byte, or
 //! the end, that comes while it is idle closes it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use proxy_core::cluster::Endpoint;
@@ -18,6 +19,8 @@ pub(crate) struct Pool {
     pinned: Rc<Pinned>,
     /// By the slots of the pinned generation's endpoints.
     slots: Vec<Slot>,
+    /// Where an endpoint of another generation has its slot, by its id.
+    places: BTreeMap<u64, usize>,
 }
 
 struct Slot {
@@ -37,7 +40,8 @@ struct Idle {
 impl Pool {
     pub(crate) fn new(pinned: Rc<Pinned>) -> Self {
         let slots = empty_slots(&pinned);
-        Self { pinned, slots }
+        let places = places(&slots);
+        Self { pinned, slots, places }
     }
 
     /// Takes a connection that is still good, if there is one: the last used of those that have been idle since before
@@ -83,22 +87,22 @@ impl Pool {
 
     /// Goes over to another generation; connections of endpoints that are in both are kept.
     pub(crate) fn follow(&mut self, pinned: Rc<Pinned>) {
-        let mut slots = empty_slots(&pinned);
-        for (old, new) in endpoints(&self.pinned).zip(&mut self.slots) {
-            let kept = slots.iter_mut().zip(endpoints(&pinned)).find(|(slot, _)| slot.endpoint == old.id);
-            for _ in 0..new.len() {
-                old.connection_closed();
+        let (mut slots, all): (_, Vec<&Endpoint>) = (empty_slots(&pinned), endpoints(&pinned).collect());
+        let places = places(&slots);
+        for (old, idle) in endpoints(&self.pinned).zip(&mut self.slots) {
+            let place = places.get(&old.id).copied();
+            // Their counters may be the same: at no time do they say that there are less than there are.
+            if let Some(new) = place.and_then(|place| all.get(place)) {
+                (0..idle.len()).for_each(|_| new.connection_opened());
             }
-            if let Some((slot, endpoint)) = kept {
-                for _ in 0..new.len() {
-                    endpoint.connection_opened();
-                }
-                slot.rested = std::mem::take(&mut new.rested);
-                slot.fresh = std::mem::take(&mut new.fresh);
-                slot.turn = new.turn;
+            (0..idle.len()).for_each(|_| old.connection_closed());
+            if let Some(slot) = place.and_then(|place| slots.get_mut(place)) {
+                std::mem::swap(slot, idle);
             }
         }
+        drop(all);
         self.slots = slots;
+        self.places = places;
         self.pinned = pinned;
     }
 
@@ -108,7 +112,7 @@ impl Pool {
         if at_home {
             return self.slots.get_mut(endpoint.slot);
         }
-        self.slots.iter_mut().find(|slot| slot.endpoint == endpoint.id)
+        self.places.get(&endpoint.id).and_then(|place| self.slots.get_mut(*place))
     }
 
     fn close(&mut self, unwanted: impl Fn(&Idle) -> bool) {
@@ -145,6 +149,10 @@ impl Drop for Pool {
 
 fn endpoints(pinned: &Pinned) -> impl Iterator<Item = &Endpoint> {
     pinned.generation.clusters().flat_map(|cluster| cluster.endpoints())
+}
+
+fn places(slots: &[Slot]) -> BTreeMap<u64, usize> {
+    slots.iter().enumerate().map(|(place, slot)| (slot.endpoint, place)).collect()
 }
 
 fn empty_slots(pinned: &Pinned) -> Vec<Slot> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proxy_abi::Host;
 use proxy_config::{Diagnostic, Diagnostics, Span, nearest};
 
+use super::inherited::Inherited;
 use super::live::LiveModules;
 use super::{Balanced, Balancer, Generation, LiveModule, RequestHooks};
 use crate::blob::BlobLayouts;
@@ -18,7 +19,6 @@ use crate::origin::Origin;
 use crate::providers::Providers;
 use crate::registration::{DeclaredCluster, DeclaredEndpoint, Registration};
 use crate::routing::{Clusters, Destination, Servers};
-use crate::trylist::Builtin;
 use crate::value::Value;
 
 impl Generation {
@@ -30,6 +30,20 @@ impl Generation {
         conf: ServerConf,
         modules: &[Arc<dyn ModuleCode>],
         caller: &Caller,
+    ) -> Result<Self, Diagnostics> {
+        Self::build_after(conf, modules, caller, None)
+    }
+
+    /// The same beside the generation in force: what is counted of endpoints that stay, and the place of the round robin
+    /// that answers after a fault, are shared with it.
+    ///
+    /// # Errors
+    /// As of [`build`](Self::build).
+    pub fn build_after(
+        conf: ServerConf,
+        modules: &[Arc<dyn ModuleCode>],
+        caller: &Caller,
+        old: Option<&Self>,
     ) -> Result<Self, Diagnostics> {
         let mut errors = Diagnostics::default();
         let begun = begin_modules(&conf, modules, caller, &mut errors);
@@ -61,7 +75,8 @@ impl Generation {
         providers.fill(host);
         let modules = LiveModules::new(begun.modules, providers.retiring());
         let hooks = request_hooks(&table, host);
-        let clusters = make_clusters(&declared, &conf.hash_keys, &begun.blobs);
+        let inherited = old.map(Inherited::from).unwrap_or_default();
+        let clusters = make_clusters(&declared, &conf.hash_keys, &begun.blobs, &inherited);
         Ok(Self { conf, servers, hooks, load_balance, balancers, table, providers, clusters, modules })
     }
 }
@@ -137,15 +152,21 @@ fn request_hooks(table: &HookTable, host: impl Fn(usize) -> &'static Host + Copy
     }
 }
 
-fn make_clusters(declared: &[DeclaredCluster], keys: &[LbHashKey], blobs: &BlobLayouts) -> Vec<Balanced> {
+fn make_clusters(
+    declared: &[DeclaredCluster],
+    keys: &[LbHashKey],
+    blobs: &BlobLayouts,
+    inherited: &Inherited<'_>,
+) -> Vec<Balanced> {
     let mut first_slot = 0;
     let mut clusters = Vec::with_capacity(declared.len());
     for (number, declared) in declared.iter().enumerate() {
-        let cluster = Cluster::new(declared, number as u32, first_slot, blobs);
+        let cluster = Cluster::new(declared, number as u32, first_slot, blobs, |id| inherited.stats(id));
         first_slot += cluster.endpoints().len();
         let key = keys.iter().find(|key| key.cluster == declared.name);
         let hash_source = key.map(|key| key.source.clone());
-        clusters.push(Balanced { cluster, builtin: Builtin::default(), hash_source });
+        let builtin = inherited.builtin(&cluster.name);
+        clusters.push(Balanced { cluster, builtin, hash_source });
     }
     clusters
 }
