@@ -6,6 +6,7 @@ mod hand_over;
 mod inherited;
 mod live;
 mod published;
+mod retired;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use hand_over::HandedOver;
 pub use live::LiveModule;
 use live::LiveModules;
 pub use published::Published;
+pub use retired::Retired;
 
 use crate::caller::Caller;
 use crate::cluster::Cluster;

@@ -11,10 +11,10 @@ use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use proxy_core::generation::Published;
+use proxy_core::generation::{Generation, Published};
 use proxy_core::observe::Observation;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -28,12 +28,13 @@ pub(crate) use present::Presence;
 pub(crate) use youth::YOUTH;
 
 use crate::clock::Clock;
+pub use crate::clock::monotonic;
 use crate::names::NameCache;
 use crate::transaction::TransactionLog;
 
 /// What all executors share.
 pub struct Shared {
-    /// The generation in force.
+    /// The generation in force; [`Shared::publish`] puts the next one there.
     pub published: Published,
     /// Addresses of names.
     pub names: NameCache,
@@ -41,8 +42,46 @@ pub struct Shared {
     pub observation: Arc<Observation>,
     /// How many clients there may be.
     pub capacity: Capacity,
-    /// Who is told of finished requests.
-    pub transactions: Box<dyn TransactionLog>,
+    /// Who is told of finished requests. Locked while another generation is put in force: both change together.
+    transactions: Mutex<Arc<dyn TransactionLog>>,
+}
+
+impl Shared {
+    /// With the first generation, whose requests `transactions` is told of, and nobody connected.
+    #[must_use]
+    pub fn new(
+        first: Arc<Generation>,
+        transactions: Arc<dyn TransactionLog>,
+        capacity: Capacity,
+        observation: Arc<Observation>,
+    ) -> Self {
+        let transactions = Mutex::new(transactions);
+        Self {
+            published: Published::new(first),
+            names: NameCache::default(),
+            observation,
+            capacity,
+            transactions,
+        }
+    }
+
+    /// Puts the next generation in force, of whose requests `transactions` is told, and gives back the old one, which
+    /// requests may still use; they are told of to whom they were. [`Orders`] have executors look for it.
+    pub fn publish(
+        &self,
+        next: Arc<Generation>,
+        transactions: Arc<dyn TransactionLog>,
+    ) -> (Arc<Generation>, Arc<dyn TransactionLog>) {
+        let mut current = self.transactions.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.published.publish(next), std::mem::replace(&mut current, transactions))
+    }
+
+    /// The generation in force with what goes with it.
+    fn pin(&self) -> Pinned {
+        let current = self.transactions.lock().unwrap_or_else(PoisonError::into_inner);
+        let (number, generation) = self.published.current();
+        Pinned { number, generation, transactions: Arc::clone(&current) }
+    }
 }
 
 impl fmt::Debug for Shared {

@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::module;
+use crate::reload_verb::Reload;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     },
     /// `proxyd module …`.
     Module(module::Verb),
+    /// `proxyd reload`.
+    Reload(Reload),
 }
 
 /// What a check prints.
@@ -149,6 +152,8 @@ enum Verb {
         #[command(flatten)]
         options: Options,
     },
+    /// Have the running server go over to the configuration as it is now; it stays with the one it has if that is wrong
+    Reload(Reload),
     /// Write a balancer of your own, and look at the file that came of it
     Module {
         #[command(subcommand)]
@@ -172,6 +177,10 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     match line.verb {
         Some(Verb::Demo { keep }) => Ok(Command::Demo { keep }),
         Some(Verb::Module { verb }) => Ok(Command::Module(verb)),
+        Some(Verb::Reload(mut reload)) => {
+            reload.options = reload.options.over(line.options);
+            Ok(Command::Reload(reload))
+        }
         Some(Verb::Run { options }) => Ok(Command::Run(options.over(line.options))),
         None => asked(line.options, &line.questions),
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use proxy_config::{Diagnostics, Input, Severity, Sources};
 use proxy_core::caller::Caller;
+use proxy_core::conf::ServerConf;
 use proxy_core::generation::Generation;
 use proxy_core::lower::{Configured, configure};
 
@@ -30,6 +31,25 @@ pub(crate) struct Built {
 /// # Errors
 /// If anything but warnings was said.
 pub(crate) fn read(options: &Options, messages: &Messages) -> Result<Configured, Ended> {
+    let configured = configured(options, messages)?;
+    report(&configured.diagnostics, &configured.sources, messages);
+    if configured.diagnostics.has_errors() { Err(Ended::NotStarted) } else { Ok(configured) }
+}
+
+/// What a configuration says as far as it could be understood, for whoever looks for its server. Errors are said only if
+/// it does not even name an AdminSocket.
+///
+/// # Errors
+/// If there is nothing to read.
+pub(crate) fn understood(options: &Options, messages: &Messages) -> Result<ServerConf, Ended> {
+    let configured = configured(options, messages)?;
+    if configured.conf.admin_socket.is_none() {
+        report(&configured.diagnostics, &configured.sources, messages);
+    }
+    Ok(configured.conf)
+}
+
+fn configured(options: &Options, messages: &Messages) -> Result<Configured, Ended> {
     let failed = |text: String| {
         messages.say(format_args!("proxyd: {text}"));
         Ended::NotStarted
@@ -39,17 +59,22 @@ pub(crate) fn read(options: &Options, messages: &Messages) -> Result<Configured,
     let files = Files::new(&input.main, &input.server_root);
     let mut configured = configure(&input, &files, &proxy_dso::Loader::default(), statics);
     check_formats(&configured.tree, &configured.sources, &mut configured.diagnostics);
-    report(&configured.diagnostics, &configured.sources, messages);
-    if configured.diagnostics.has_errors() { Err(Ended::NotStarted) } else { Ok(configured) }
+    Ok(configured)
 }
 
-/// Begins the modules and builds the generation; all that is wrong is said.
+/// Begins the modules and builds the generation, beside the one in force if there is one; all that is wrong is said.
 ///
 /// # Errors
 /// If anything was.
-pub(crate) fn build(configured: Configured, messages: &Messages) -> Result<Built, Ended> {
+pub(crate) fn build(
+    configured: Configured,
+    messages: &Messages,
+    in_force: Option<&Generation>,
+) -> Result<Built, Ended> {
     let Configured { conf, modules, sources, defines, .. } = configured;
-    match Generation::build(conf, &modules, &Caller::new(u32::MAX)) {
+    let caller = Caller::new(u32::MAX);
+    caller.set_now(proxy_http::executor::monotonic());
+    match Generation::build_after(conf, &modules, &caller, in_force) {
         Ok(generation) => Ok(Built { generation, sources, defines }),
         Err(diagnostics) => {
             report(&diagnostics, &sources, messages);

@@ -149,8 +149,8 @@ pub(crate) fn wait(mut running: Running) -> Result<Ended, String> {
     let runtime = runtime.map_err(|error| format!("no runtime for signals: {error}"))?;
     let followed = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        Ok::<_, std::io::Error>(signals.follow(&mut running, Duration::from_secs(5)).await)
+        Ok::<_, std::io::Error>(signals.follow(&mut running, Some(Duration::from_secs(5))).await)
     });
-    drop(running);
+    running.end();
     followed.map_err(|error| format!("signals cannot be received: {error}"))
 }

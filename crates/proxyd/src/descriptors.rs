@@ -2,8 +2,8 @@
 //! one for itself and one for the endpoint, and what was accepted must not fail for want of the second.
 
 use std::fs;
+use std::path::Path;
 
-use proxy_http::executor::Capacity;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
@@ -14,7 +14,7 @@ pub(crate) fn raise_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-/// What the server takes beside its clients, once everything is open but the executors.
+/// What the server takes beside its clients.
 #[derive(Debug, Clone, Copy)]
 struct Fixed {
     open: u64,
@@ -22,13 +22,13 @@ struct Fixed {
     listeners: u64,
 }
 
-/// Room for as many clients as MaxConnections asks for (`asked`), but no more than the limit of open files bears.
-pub(crate) fn capacity(asked: Option<usize>, executors: usize, listeners: usize) -> Capacity {
+/// Room for as many clients as MaxConnections asks for (`asked`), but no more than the limit of open files bears; and
+/// for refused clients that an executor may keep. The server may be at work.
+pub(crate) fn room(asked: Option<usize>, executors: usize, listeners: usize) -> (usize, usize) {
     let Some(limit) = getrlimit(Resource::Nofile).current else {
-        return Capacity::new(asked.unwrap_or(UNLIMITED), MOST_LINGERING as usize);
+        return (asked.unwrap_or(UNLIMITED), MOST_LINGERING as usize);
     };
-    let open = fs::read_dir("/proc/self/fd").map_or(USUAL, |files| files.count() as u64);
-    let fixed = Fixed { open, executors: executors as u64, listeners: listeners as u64 };
+    let fixed = Fixed { open: open_files(), executors: executors as u64, listeners: listeners as u64 };
     let (bears, lingering) = share(limit, fixed);
     if let Some(asked) = asked.filter(|asked| *asked > bears) {
         let wanted = limit + 2 * (asked - bears) as u64;
@@ -38,7 +38,18 @@ pub(crate) fn capacity(asked: Option<usize>, executors: usize, listeners: usize)
              `ulimit -n {wanted}`"
         );
     }
-    Capacity::new(asked.map_or(bears, |asked| asked.min(bears)), lingering)
+    (asked.map_or(bears, |asked| asked.min(bears)), lingering)
+}
+
+/// Those that are neither sockets nor a reactor's: clients and executors come and go.
+fn open_files() -> u64 {
+    let Ok(files) = fs::read_dir("/proc/self/fd") else { return USUAL };
+    let is_passing = |link: &Path| {
+        let link = link.to_string_lossy();
+        link.starts_with("socket:") || link.starts_with("anon_inode:")
+    };
+    let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    links.filter(|link| !is_passing(link)).count() as u64
 }
 
 /// Files that are open where nobody can say.
@@ -47,15 +58,16 @@ const USUAL: u64 = 32;
 const UNLIMITED: usize = 1_000_000;
 /// Refused clients that an executor keeps open for a while.
 const MOST_LINGERING: u64 = 8;
-/// For the admin socket, logs and whatever the system opens on our behalf, as for looking up names.
-const RESERVE: u64 = 8;
+/// For the admin socket, signals, the reactors of both, and whatever the system opens on our behalf, as for looking up
+/// names.
+const RESERVE: u64 = 16;
 
 /// Clients that so many files bear, and refused ones that an executor may keep.
 fn share(limit: u64, fixed: Fixed) -> (usize, usize) {
     let lingering = (limit / 64).min(MOST_LINGERING);
     // A reactor has two; listeners are shared, but each has a spare.
     let executor = 2 + fixed.listeners + lingering;
-    let taken = fixed.open + fixed.executors * executor + RESERVE;
+    let taken = fixed.open + fixed.listeners + fixed.executors * executor + RESERVE;
     let clients = (limit.saturating_sub(taken) / 2).max(1);
     (usize::try_from(clients).unwrap_or(UNLIMITED), lingering as usize)
 }
@@ -67,8 +79,8 @@ mod tests {
     #[test]
     fn a_client_takes_two() {
         let fixed = Fixed { open: 12, executors: 2, listeners: 1 };
-        assert_eq!(share(1024, fixed), ((1024 - 12 - 22 - 8) / 2, 8));
-        assert_eq!(share(64, fixed), ((64 - 12 - 8 - 8) / 2, 1));
+        assert_eq!(share(1024, fixed), ((1024 - 12 - 1 - 22 - 16) / 2, 8));
+        assert_eq!(share(64, fixed), ((64 - 12 - 1 - 8 - 16) / 2, 1));
         assert_eq!(share(10, fixed), (1, 0), "one is served as long as it can be");
     }
 }

@@ -129,7 +129,6 @@ impl Executors {
     }
 
     /// Lets go as many as there are more than `count`, those that came last.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a reload that wants fewer"))]
     pub(crate) fn shrink(&self, count: usize) {
         let at_work: Vec<u32> = self.crew().at_work().map(|seated| seated.number).collect();
         for number in at_work.iter().skip(count) {
@@ -162,7 +161,6 @@ impl Executors {
 
     /// From now on they accept at these listeners, and go over to the generation in force. False, and nothing is
     /// changed, if the server is about to end.
-    #[expect(dead_code, reason = "for a reload")]
     pub(crate) fn follow(&self, listeners: &Listeners) -> bool {
         let mut crew = self.crew();
         if crew.orders.phase != Phase::Running {
@@ -180,6 +178,11 @@ impl Executors {
         let mut crew = self.crew();
         crew.orders.phase = crew.orders.phase.max(phase);
         crew.seated.iter().for_each(|seated| seated.tell(phase));
+    }
+
+    /// How far the server is from its end.
+    pub(crate) fn phase(&self) -> Phase {
+        self.crew().orders.phase
     }
 
     /// How many there are.

@@ -18,7 +18,7 @@ pub(crate) fn check(options: &Options, check: &Check) -> Ended {
 fn checked(options: &Options, check: &Check) -> Result<Ended, Ended> {
     let messages = messages(options)?;
     let configured = configuration::read(options, &messages)?;
-    let built = configuration::build(configured, &messages)?;
+    let built = configuration::build(configured, &messages, None)?;
     for dump in &check.dumps {
         output::result(text(*dump, &built));
     }

@@ -10,10 +10,15 @@ mod descriptors;
 mod executors;
 mod files;
 mod introspection;
+mod listening;
 mod logs;
 mod module;
 mod output;
 mod pid_file;
+mod prepared;
+mod reload;
+mod reload_verb;
+mod retirement;
 mod running;
 mod server;
 mod signals;
@@ -49,6 +54,7 @@ fn main() -> ExitCode {
         Command::Build => introspection::build(),
         Command::Demo { keep } => demo::run(keep),
         Command::Module(verb) => module::run(&verb),
+        Command::Reload(reload) => reload_verb::run(&reload),
     });
     logs::finish();
     ExitCode::from(match ended {

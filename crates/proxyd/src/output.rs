@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Prints a result.
 pub(crate) fn result(text: impl Display) {
@@ -35,11 +35,12 @@ fn remembered(written: io::Result<()>) -> Result<(), ()> {
     })
 }
 
-/// Where messages of the start go: standard error, or the file of `-E`.
+/// Where messages of the start go: standard error, or the file of `-E`. Those of a reload are kept for whoever asked.
 #[derive(Debug)]
 pub(crate) enum Messages {
     Stderr,
     File(File),
+    Kept(Mutex<String>),
 }
 
 impl Messages {
@@ -52,6 +53,19 @@ impl Messages {
         }
     }
 
+    /// None yet.
+    pub(crate) const fn kept() -> Self {
+        Self::Kept(Mutex::new(String::new()))
+    }
+
+    /// All that was said, a line break behind each, if it was to be kept.
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Kept(text) => text.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Self::Stderr | Self::File(_) => String::new(),
+        }
+    }
+
     /// Writes one message and a line break.
     pub(crate) fn say(&self, text: impl Display) {
         let line = format!("{text}\n");
@@ -59,6 +73,10 @@ impl Messages {
         let _ = match self {
             Self::Stderr => io::stderr().write_all(line.as_bytes()),
             Self::File(file) => (&*file).write_all(line.as_bytes()),
+            Self::Kept(text) => {
+                text.lock().unwrap_or_else(PoisonError::into_inner).push_str(&line);
+                Ok(())
+            }
         };
     }
 }

@@ -1,40 +1,99 @@
 //! A server at work: its executors and what else serves with them, up to its end.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use proxy_core::observe::Observation;
-use proxy_http::executor::{Drained, Listeners, Phase, Shared};
+use proxy_http::executor::{Drained, Phase, Shared};
 
-use crate::admin::Serving;
+use crate::admin::Socket;
+use crate::command_line::Options;
 use crate::executors::{Ends, Executors};
+use crate::listening::{self, Listening};
+use crate::logs::ErrorLog;
+use crate::pid_file::PidFile;
+use crate::prepared::Wanted;
+use crate::reload::{Desk, Holdings, Reloader, Reloading};
+use crate::retirement::Retirement;
 
 /// A server at work, as the one who waits for its end has it.
 #[derive(Debug)]
 pub(crate) struct Running {
     ends: Ends,
-    admin: Option<Serving>,
+    holdings: Arc<Mutex<Holdings>>,
+    reloading: Reloading,
+    retirement: Arc<Retirement>,
+}
+
+/// What it is started with, when everything else has succeeded.
+pub(crate) struct Start {
+    /// For reloads.
+    pub(crate) options: Options,
+    pub(crate) log: Arc<ErrorLog>,
+    pub(crate) shared: Shared,
+    /// How many.
+    pub(crate) executors: usize,
+    pub(crate) listening: Vec<Listening>,
+    pub(crate) admin: Wanted<Socket>,
+    pub(crate) pid_file: Wanted<PidFile>,
 }
 
 impl Running {
-    /// Starts `count` executors that accept at the listeners.
+    /// Starts the threads.
     ///
     /// # Errors
-    /// Those of the system; executors that were started end again.
-    pub(crate) fn start(count: usize, listeners: Listeners, shared: Arc<Shared>) -> io::Result<Self> {
-        let ends = Executors::prepare(listeners, shared);
-        ends.executors().grow(count)?;
-        Ok(Self { ends, admin: None })
-    }
-
-    /// Keeps the admin socket open as long as the executors are at work.
-    pub(crate) fn keep(&mut self, admin: Serving) {
-        self.admin = Some(admin);
+    /// What cannot be had; those that were started end again.
+    pub(crate) fn start(start: Start) -> Result<Self, String> {
+        let Start { options, log, shared, executors: count, listening, admin, pid_file } = start;
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |error: io::Error| format!("{what}: {error}")
+        };
+        let ends = Executors::prepare(listening::sockets(&listening), Arc::new(shared));
+        let executors = ends.executors();
+        let desk = Arc::new(Desk::new());
+        let retirement =
+            Arc::new(Retirement::start().map_err(failed("no thread can be had to end generations"))?);
+        let admin = match admin {
+            Wanted::Another(socket) => {
+                let serving =
+                    socket.serve(Arc::downgrade(executors), Arc::clone(&desk), Arc::clone(&retirement));
+                Some(serving.map_err(failed("the admin socket cannot be served"))?)
+            }
+            Wanted::Same | Wanted::Nothing => None,
+        };
+        let pid_file = match pid_file {
+            Wanted::Another(file) => Some(file),
+            Wanted::Same | Wanted::Nothing => None,
+        };
+        executors.grow(count).map_err(failed("executors cannot be started"))?;
+        let holdings = Arc::new(Mutex::new(Holdings { listening, admin, pid_file }));
+        let reloader = Reloader {
+            options,
+            log,
+            executors: Arc::clone(executors),
+            holdings: Arc::clone(&holdings),
+            desk,
+            retirement: Arc::clone(&retirement),
+        };
+        let reloading = Reloading::start(reloader).map_err(failed("no thread can be had to reload"))?;
+        Ok(Self { ends, holdings, reloading, retirement })
     }
 
     /// Where to look on.
     pub(crate) fn observation(&self) -> &Arc<Observation> {
         &self.ends.executors().shared().observation
+    }
+
+    /// Where reloads are asked for.
+    pub(crate) const fn reloads(&self) -> &Arc<Desk> {
+        self.reloading.desk()
+    }
+
+    /// How long a graceful stop waits for requests.
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        self.ends.executors().shared().published.current().1.conf().shutdown_timeout
     }
 
     /// Tells the executors; later phases cannot be taken back.
@@ -51,12 +110,27 @@ impl Running {
     pub(crate) fn stop(mut self) -> bool {
         self.tell(Phase::Stop);
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return false };
-        runtime.block_on(async {
+        let is_clean = runtime.block_on(async {
             let mut is_clean = true;
             while let Some(end) = self.next_end().await {
                 is_clean &= end == Some(Drained { cut: 0 });
             }
             is_clean
-        })
+        });
+        self.end();
+        is_clean
+    }
+
+    /// Once the executors have ended or are not waited for: what served with them, then the generations with their
+    /// modules, and at last the word of who runs here.
+    pub(crate) fn end(self) {
+        let Self { ends, holdings, reloading, retirement } = self;
+        drop(reloading);
+        let holdings = std::mem::take(&mut *holdings.lock().unwrap_or_else(PoisonError::into_inner));
+        let Holdings { listening, admin, pid_file } = holdings;
+        drop((listening, admin));
+        retirement.close();
+        drop(ends);
+        drop(pid_file);
     }
 }

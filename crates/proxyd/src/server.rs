@@ -1,28 +1,20 @@
-//! A server's life: configure, build, open logs, bind, start executors, follow signals, drain, end.
+//! A server's life: prepare, start the threads, follow signals, drain, end.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::available_parallelism;
-use std::time::Duration;
 
-use proxy_config::Sources;
-use proxy_core::conf::{Listen, LogTarget, ServerConf};
-use proxy_core::generation::{Generation, Published};
-use proxy_http::executor::{Listeners, Shared};
-use proxy_http::listen;
-use proxy_http::names::NameCache;
+use proxy_core::conf::LogTarget;
+use proxy_http::executor::{Capacity, Shared};
 use tracing::{Level, info};
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::admin::Socket;
 use crate::command_line::Options;
-use crate::configuration::{self, Built};
 use crate::introspection::{self, VERSION};
-use crate::logs::{self, AccessLogs, Appender, ErrorLayer, ErrorLog, Levels};
+use crate::listening::Listening;
+use crate::logs::{self, Appender, ErrorLayer, ErrorLog, Levels};
 use crate::output::Messages;
-use crate::pid_file::PidFile;
-use crate::running::Running;
+use crate::prepared::{self, Prepared};
+use crate::running::{Running, Start};
 use crate::signals::Signals;
 use crate::{Ended, descriptors, statics, trace};
 
@@ -40,63 +32,40 @@ fn served(options: &Options) -> Result<Ended, Ended> {
     // Before anything can be stopped, so that no signal finds its default action.
     let mut signals =
         Signals::new().map_err(|error| failed(format!("signals cannot be received: {error}")))?;
-    let prepared = prepare(options, &messages)?;
-    let timeout = prepared.shutdown_timeout;
-    let _pid_file = prepared.pid_file(&messages)?;
+    let ready = prepare(options, &messages)?;
     // Whoever starts us in the foreground sees it, wherever the log is.
-    let ready = (prepared.generation.conf().error_log != LogTarget::Stderr).then(|| prepared.ready_line());
-    let mut running = prepared.start(&messages)?;
-    if let Some(ready) = ready {
-        messages.say(ready);
+    let line = (ready.prepared.generation.conf().error_log != LogTarget::Stderr).then(|| ready.line());
+    let mut running = ready.start(&messages)?;
+    if let Some(line) = line {
+        messages.say(line);
     }
-    let ended = runtime.block_on(signals.follow(&mut running, timeout));
-    drop(running);
+    let ended = runtime.block_on(signals.follow(&mut running, None));
+    running.end();
     info!("{VERSION} ended{}", if ended == Ended::Well { "" } else { " unclean" });
     Ok(ended)
 }
 
 /// Everything but threads: what can fail has succeeded.
-pub(crate) struct Prepared {
-    generation: Generation,
-    access_logs: AccessLogs,
-    listeners: Listeners,
-    admin: Option<Socket>,
-    executors: usize,
-    shutdown_timeout: Duration,
+pub(crate) struct Ready {
+    options: Options,
+    log: Arc<ErrorLog>,
+    prepared: Prepared,
 }
 
 /// Reads, builds, opens and binds; what is wrong is said.
 ///
 /// # Errors
 /// If anything was.
-pub(crate) fn prepare(options: &Options, messages: &Messages) -> Result<Prepared, Ended> {
-    let failed = |text: String| fail(messages, &text);
-    let least = options.debug.then_some(Level::DEBUG);
-    let log = begin_log(options, least).map_err(failed)?;
-    let configured = configuration::read(options, messages)?;
-    let Built { generation, sources, .. } = configuration::build(configured, messages)?;
-    let conf = generation.conf();
-    let levels = Levels::of(&conf.log_level, least);
-    set_module_level(levels.loudest());
-    log.change(levels, Appender::open(&conf.error_log).map_err(failed)?);
-    let access_logs = AccessLogs::open(conf).map_err(failed)?;
-    descriptors::raise_limit();
-    let listeners = bind(&conf.listen, &sources, messages)?;
-    let admin = conf.admin_socket.as_deref().map(Socket::bind).transpose().map_err(failed)?;
-    let executors = if options.one_executor() { 1 } else { executors(conf) };
-    let shutdown_timeout = conf.shutdown_timeout;
-    Ok(Prepared { generation, access_logs, listeners, admin, executors, shutdown_timeout })
+pub(crate) fn prepare(options: &Options, messages: &Messages) -> Result<Ready, Ended> {
+    let log = begin_log(options).map_err(|text| fail(messages, &text))?;
+    let prepared = prepared::prepare(options, messages, None)?;
+    Ok(Ready { options: options.clone(), log, prepared })
 }
 
-impl Prepared {
+impl Ready {
     /// The first address that is listened at.
     pub(crate) fn addr(&self) -> Option<SocketAddr> {
-        self.listeners.first().and_then(|listener| listener.local_addr().ok())
-    }
-
-    fn pid_file(&self, messages: &Messages) -> Result<Option<PidFile>, Ended> {
-        let path = self.generation.conf().pid_file.as_deref();
-        path.map(PidFile::write).transpose().map_err(|text| fail(messages, &text))
+        self.prepared.listening.first().and_then(Listening::addr)
     }
 
     /// Starts the executors and says that the server is ready.
@@ -104,35 +73,32 @@ impl Prepared {
     /// # Errors
     /// If threads cannot be had.
     pub(crate) fn start(self, messages: &Messages) -> Result<Running, Ended> {
-        let ready = self.ready_line();
-        let asked = self.generation.conf().max_connections;
-        let shared = Arc::new(Shared {
-            published: Published::new(Arc::new(self.generation)),
-            names: NameCache::default(),
-            observation: trace::observation(),
-            capacity: descriptors::capacity(asked, self.executors, self.listeners.len()),
-            transactions: Box::new(self.access_logs),
-        });
-        let admin = self.admin.map(|socket| socket.serve(Arc::downgrade(&shared))).transpose();
-        let admin =
-            admin.map_err(|error| fail(messages, &format!("the admin socket cannot be served: {error}")))?;
-        let mut running = Running::start(self.executors, Arc::clone(&self.listeners), shared)
-            .map_err(|error| fail(messages, &format!("executors cannot be started: {error}")))?;
-        if let Some(admin) = admin {
-            running.keep(admin);
-        }
-        info!("{ready}");
+        let line = self.line();
+        let Self { options, log, prepared } = self;
+        let Prepared { generation, access_logs, error_log, levels, listening, admin, pid_file, executors } =
+            prepared;
+        set_module_level(levels.loudest());
+        log.change(levels, error_log);
+        let asked = generation.conf().max_connections;
+        let (most, lingering) = descriptors::room(asked, executors, listening.len());
+        let shared = Shared::new(
+            Arc::new(generation),
+            Arc::new(access_logs),
+            Capacity::new(most, lingering),
+            trace::observation(),
+        );
+        let start = Start { options, log, shared, executors, listening, admin, pid_file };
+        let running = Running::start(start).map_err(|text| fail(messages, &text))?;
+        info!("{line}");
         Ok(running)
     }
 
-    fn ready_line(&self) -> String {
-        let addrs: Vec<String> = self
-            .listeners
-            .iter()
-            .filter_map(|listener| Some(listener.local_addr().ok()?.to_string()))
-            .collect();
-        let (addrs, modules) = (addrs.join(", "), counted(self.generation.modules().len(), "module"));
-        let executors = counted(self.executors, "executor");
+    fn line(&self) -> String {
+        let addrs = self.prepared.listening.iter().filter_map(Listening::addr);
+        let addrs: Vec<String> = addrs.map(|addr| addr.to_string()).collect();
+        let (addrs, modules) =
+            (addrs.join(", "), counted(self.prepared.generation.modules().len(), "module"));
+        let executors = counted(self.prepared.executors, "executor");
         format!("{VERSION} ready: listening on {addrs}, {executors}, {modules}")
     }
 }
@@ -147,14 +113,14 @@ fn fail(messages: &Messages, text: &str) -> Ended {
 }
 
 /// The error log as it is until the configuration says where it goes and what it holds.
-fn begin_log(options: &Options, least: Option<Level>) -> Result<Arc<ErrorLog>, String> {
+fn begin_log(options: &Options) -> Result<Arc<ErrorLog>, String> {
     let asked = match &options.startup_level {
         None => Level::WARN,
         Some(name) => logs::level_by_name(name).ok_or_else(|| {
             format!("-e {name}: not a level; write one of error, warn, notice, info, debug, trace1 to trace8")
         })?,
     };
-    let level = asked.max(least.unwrap_or(asked));
+    let level = asked.max(prepared::least_level(options).unwrap_or(asked));
     let appender = match &options.startup_log {
         None => Appender::open(&LogTarget::Stderr)?,
         Some(path) => Appender::open(&LogTarget::File(path.clone()))?,
@@ -171,7 +137,7 @@ fn begin_log(options: &Options, least: Option<Level>) -> Result<Arc<ErrorLog>, S
 }
 
 /// Modules do not even spell lines that nobody will write.
-fn set_module_level(level: Level) {
+pub(crate) fn set_module_level(level: Level) {
     proxy_dso::set_max_level(match level {
         Level::ERROR => proxy_abi::Level::ERROR,
         Level::WARN => proxy_abi::Level::WARN,
@@ -179,58 +145,4 @@ fn set_module_level(level: Level) {
         Level::DEBUG => proxy_abi::Level::DEBUG,
         Level::TRACE => proxy_abi::Level::TRACE,
     });
-}
-
-fn executors(conf: &ServerConf) -> usize {
-    conf.executors.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
-}
-
-/// Binds all addresses; every one that cannot be is said.
-fn bind(listen: &[Listen], sources: &Sources, messages: &Messages) -> Result<Listeners, Ended> {
-    let bound: Vec<Arc<TcpListener>> = listen
-        .iter()
-        .filter_map(|line| match listen::bind(line.addr) {
-            Ok(listener) => Some(Arc::new(listener)),
-            Err(error) => {
-                fail(messages, &cannot_listen(line, &error, sources));
-                None
-            }
-        })
-        .collect();
-    if bound.len() == listen.len() { Ok(bound.into()) } else { Err(Ended::NotStarted) }
-}
-
-fn cannot_listen(line: &Listen, error: &io::Error, sources: &Sources) -> String {
-    let place = line.span.map(|span| format!(" (line {} of {})", span.line, sources.name(span.file)));
-    let remedy = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there: stop it, or change the Listen line",
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 are for root, or for programs with the capability CAP_NET_BIND_SERVICE"
-        }
-        io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address",
-        _ => "change the Listen line",
-    };
-    let said = error.to_string();
-    let said = said.split(" (os error").next().unwrap_or_default().to_lowercase();
-    format!("cannot listen on {}{}: {said}; {remedy}", line.addr, place.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_in_use_is_named_with_the_remedy() {
-        let taken = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let addr = taken.local_addr().unwrap();
-        let error = listen::bind(addr).unwrap_err();
-        let text = cannot_listen(&Listen { addr, span: None }, &error, &Sources::default());
-        assert_eq!(
-            text,
-            format!(
-                "cannot listen on {addr}: address already in use; another program listens there: stop it, or \
-                 change the Listen line"
-            )
-        );
-    }
 }

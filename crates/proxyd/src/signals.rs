@@ -1,5 +1,5 @@
 //! What signals do: TERM and INT stop gracefully with a deadline, the second one at once; QUIT stops gracefully
-//! without a deadline. HUP and USR1 are for reload, which is not there yet. USR2 and ALRM, which would end the
+//! without a deadline. HUP and USR1 reload, unless the server is about to end. USR2 and ALRM, which would end the
 //! process, are told to do nothing. WINCH, which a resized terminal sends, PIPE and XFSZ do nothing.
 
 use std::io;
@@ -29,10 +29,15 @@ pub(crate) struct Signals {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wish {
-    Stop,
-    StopWithoutDeadline,
+    Stop(Grace),
     Reload,
     Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Grace {
+    WithDeadline,
+    WithoutDeadline,
 }
 
 /// How long executors may take to notice that they are stopped.
@@ -59,9 +64,9 @@ impl Signals {
     /// Waits for the next signal. Dropping the future loses none.
     async fn next(&mut self) -> (&'static str, Wish) {
         tokio::select! {
-            _ = self.terminate.recv() => ("TERM", Wish::Stop),
-            _ = self.interrupt.recv() => ("INT", Wish::Stop),
-            _ = self.quit.recv() => ("QUIT", Wish::StopWithoutDeadline),
+            _ = self.terminate.recv() => ("TERM", Wish::Stop(Grace::WithDeadline)),
+            _ = self.interrupt.recv() => ("INT", Wish::Stop(Grace::WithDeadline)),
+            _ = self.quit.recv() => ("QUIT", Wish::Stop(Grace::WithoutDeadline)),
             _ = self.hangup.recv() => ("HUP", Wish::Reload),
             _ = self.user1.recv() => ("USR1", Wish::Reload),
             _ = self.user2.recv() => ("USR2", Wish::Nothing),
@@ -69,9 +74,9 @@ impl Signals {
         }
     }
 
-    /// Does what signals ask for until all executors have ended.
-    pub(crate) async fn follow(&mut self, running: &mut Running, timeout: Duration) -> Ended {
-        let mut stop = Stop { timeout, phase: Phase::Running, deadline: None, is_unclean: false };
+    /// Does what signals ask for until all executors have ended. `timeout` goes before GracefulShutdownTimeout.
+    pub(crate) async fn follow(&mut self, running: &mut Running, timeout: Option<Duration>) -> Ended {
+        let mut stop = Stop::default();
         loop {
             let deadline = stop.deadline;
             tokio::select! {
@@ -79,7 +84,15 @@ impl Signals {
                     None => return stop.ended(),
                     Some(end) => stop.executor_ended(end.map(|drained| drained.cut)),
                 },
-                (name, wish) = self.next() => stop.asked(name, wish),
+                (name, wish) = self.next() => match wish {
+                    Wish::Reload => stop.reload(name, running),
+                    Wish::Nothing => {
+                        warn!("{name}: nothing is done on this signal; TERM, INT and QUIT stop the server");
+                    }
+                    Wish::Stop(kind) => {
+                        stop.asked(name, kind, timeout.unwrap_or_else(|| running.shutdown_timeout()));
+                    }
+                },
                 () = until(deadline) => if stop.deadline_passed() { return Ended::Unclean },
             }
             running.tell(stop.phase);
@@ -97,32 +110,44 @@ async fn until(deadline: Option<Instant>) {
 /// How far stopping has come.
 #[derive(Debug)]
 struct Stop {
+    /// As it was when stopping began.
     timeout: Duration,
     phase: Phase,
     deadline: Option<Instant>,
     is_unclean: bool,
 }
 
+impl Default for Stop {
+    fn default() -> Self {
+        Self { timeout: Duration::ZERO, phase: Phase::Running, deadline: None, is_unclean: false }
+    }
+}
+
 impl Stop {
-    fn asked(&mut self, name: &str, wish: Wish) {
-        match (wish, self.phase) {
-            (Wish::Reload, _) => warn!("{name}: reload is not there yet: stop and start the server"),
-            (Wish::Nothing, _) => {
-                warn!("{name}: nothing is done on this signal; TERM, INT and QUIT stop the server");
+    fn reload(&self, name: &str, running: &Running) {
+        if self.phase != Phase::Running {
+            info!("{name}: the server is about to end, nothing is reloaded");
+        } else if running.reloads().ask() {
+            info!("{name}: reloading");
+        }
+    }
+
+    fn asked(&mut self, name: &str, grace: Grace, timeout: Duration) {
+        match (grace, self.phase) {
+            (Grace::WithDeadline, Phase::Running) => {
+                info!("{name}: stopping, requests have {} s to end", timeout.as_secs());
+                self.timeout = timeout;
+                self.drain(Some(Instant::now() + timeout));
             }
-            (Wish::Stop, Phase::Running) => {
-                info!("{name}: stopping, requests have {} s to end", self.timeout.as_secs());
-                self.drain(Some(Instant::now() + self.timeout));
-            }
-            (Wish::StopWithoutDeadline, Phase::Running) => {
+            (Grace::WithoutDeadline, Phase::Running) => {
                 info!("{name}: stopping when the last request has ended");
                 self.drain(None);
             }
-            (Wish::Stop, _) => {
+            (Grace::WithDeadline, _) => {
                 info!("{name}: stopping at once");
                 self.cut();
             }
-            (Wish::StopWithoutDeadline, _) => {}
+            (Grace::WithoutDeadline, _) => {}
         }
     }
 
@@ -172,18 +197,14 @@ impl Stop {
 mod tests {
     use super::*;
 
-    fn stop() -> Stop {
-        Stop { timeout: Duration::from_secs(30), phase: Phase::Running, deadline: None, is_unclean: false }
-    }
+    const GRACE: Duration = Duration::from_secs(30);
 
     #[test]
     fn the_second_signal_stops_at_once() {
-        let mut stop = stop();
-        stop.asked("HUP", Wish::Reload);
-        assert_eq!(stop.phase, Phase::Running);
-        stop.asked("TERM", Wish::Stop);
+        let mut stop = Stop::default();
+        stop.asked("TERM", Grace::WithDeadline, GRACE);
         assert!(stop.phase == Phase::Draining && stop.deadline.is_some());
-        stop.asked("INT", Wish::Stop);
+        stop.asked("INT", Grace::WithDeadline, GRACE);
         assert_eq!(stop.phase, Phase::Stop);
         stop.executor_ended(Some(0));
         assert_eq!(stop.ended(), Ended::Well);
@@ -193,18 +214,18 @@ mod tests {
 
     #[test]
     fn quit_waits_without_a_deadline() {
-        let mut stop = stop();
-        stop.asked("QUIT", Wish::StopWithoutDeadline);
-        stop.asked("QUIT", Wish::StopWithoutDeadline);
+        let mut stop = Stop::default();
+        stop.asked("QUIT", Grace::WithoutDeadline, GRACE);
+        stop.asked("QUIT", Grace::WithoutDeadline, GRACE);
         assert!(stop.phase == Phase::Draining && stop.deadline.is_none());
-        stop.asked("TERM", Wish::Stop);
+        stop.asked("TERM", Grace::WithDeadline, GRACE);
         assert_eq!(stop.phase, Phase::Stop);
     }
 
     #[test]
     fn a_deadline_that_passes_cuts_and_then_gives_up() {
-        let mut stop = stop();
-        stop.asked("TERM", Wish::Stop);
+        let mut stop = Stop::default();
+        stop.asked("TERM", Grace::WithDeadline, GRACE);
         assert!(!stop.deadline_passed());
         assert_eq!((stop.phase, stop.ended()), (Phase::Stop, Ended::Unclean));
         assert!(stop.deadline_passed());
@@ -213,7 +234,7 @@ mod tests {
     #[test]
     fn an_executor_that_ends_by_itself_ends_the_server() {
         for cut in [None, Some(0)] {
-            let mut stop = stop();
+            let mut stop = Stop::default();
             stop.executor_ended(cut);
             assert_eq!((stop.phase, stop.ended()), (Phase::Stop, Ended::Unclean));
         }

@@ -100,7 +100,7 @@ impl Connection {
             upstream_status: report.upstream_status,
             client_aborted: report.client_aborted,
         };
-        local.shared.transactions.log(local.number, &transaction);
+        pinned.transactions.log(local.number, &transaction);
         log_hooks(generation.hooks(), &transaction, &view, local);
         let (status, elapsed) = (transaction.status, transaction.elapsed);
         local.caller.ends(&Finished { request: id, status, elapsed });
@@ -120,7 +120,7 @@ impl Connection {
         let answer = Answer { status, detail: reason };
         let taken = answer.send(form, local, &mut self.client, &mut self.timer, &mut kit.down).await;
         let generation = &*self.pinned.generation;
-        local.shared.transactions.log(
+        self.pinned.transactions.log(
             local.number,
             &Transaction {
                 generation,

@@ -16,13 +16,15 @@ use super::youth::Young;
 use crate::clock::{Clock, HttpDate};
 use crate::connection::Coroutine;
 use crate::pool::Pool;
+use crate::transaction::TransactionLog;
 use crate::window::Spares;
 
 /// A generation with its number.
-#[derive(Debug)]
 pub(crate) struct Pinned {
-    number: u64,
+    pub(super) number: u64,
     pub(crate) generation: Arc<Generation>,
+    /// Who is told of its requests when they are over.
+    pub(crate) transactions: Arc<dyn TransactionLog>,
 }
 
 pub(crate) struct Local {
@@ -52,7 +54,7 @@ fn seed() -> u64 {
 
 impl Local {
     pub(crate) fn new(number: u32, shared: Arc<Shared>, clock: Arc<Clock>) -> Self {
-        let pinned = pin(&shared);
+        let pinned = Rc::new(shared.pin());
         Self {
             number,
             clock,
@@ -81,7 +83,7 @@ impl Local {
         }
         let mut pinned = self.pinned.borrow_mut();
         if pinned.number != number {
-            *pinned = pin(&self.shared);
+            *pinned = Rc::new(self.shared.pin());
             self.pool.borrow_mut().follow(Rc::clone(&pinned));
         }
         *held = Rc::clone(&pinned);
@@ -167,9 +169,4 @@ impl Local {
     pub(super) fn evict(&self) -> bool {
         self.present.borrow_mut().evict(self.clock.now())
     }
-}
-
-fn pin(shared: &Shared) -> Rc<Pinned> {
-    let (number, generation) = shared.published.current();
-    Rc::new(Pinned { number, generation })
 }

@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 
 use proxy_config::{Input, MemoryLoader};
 use proxy_core::caller::Caller;
-use proxy_core::generation::{Generation, Published};
+use proxy_core::generation::Generation;
 use proxy_core::lower::configure;
 use proxy_core::module::{LoadModules, ModuleCode};
 use proxy_core::observe::Observation;
 use proxy_http::executor::{Capacity, Drained, Orders, Phase, Seat, Shared, run};
-use proxy_http::names::NameCache;
 use proxy_http::transaction::{Transaction, TransactionLog};
 use tokio::sync::watch;
 
@@ -76,13 +75,9 @@ impl Proxy {
         let (sender, log) = mpsc::channel();
         let generation = generation(conf);
         let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4);
-        let shared = Arc::new(Shared {
-            published: Published::new(Arc::new(generation)),
-            names: NameCache::default(),
-            observation: Arc::new(Observation::new(|| 0)),
-            capacity,
-            transactions: Box::new(Recorder(Mutex::new(sender))),
-        });
+        let recorder = Arc::new(Recorder(Mutex::new(sender)));
+        let observation = Arc::new(Observation::new(|| 0));
+        let shared = Arc::new(Shared::new(Arc::new(generation), recorder, capacity, observation));
         let listeners = [Arc::new(listener)].into();
         let (orders, given) = watch::channel(Orders { phase: Phase::Running, listeners });
         let seat = Seat { number: 0, shared: Arc::clone(&shared), orders: given };

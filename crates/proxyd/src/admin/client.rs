@@ -5,20 +5,53 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+/// How long a page may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The body of the page `target`.
 ///
 /// # Errors
 /// Why there is none, with the next step.
 pub(crate) fn get(socket: &Path, target: &str) -> Result<String, String> {
-    let answer = exchange(socket, target).map_err(|error| unreachable(socket, &error))?;
+    let answer = exchange(socket, "GET", target, PATIENCE).map_err(|error| unreachable(socket, &error))?;
     body(&answer).map_err(|said| format!("{} answers {target} with: {said}", socket.display()))
 }
 
-fn exchange(socket: &Path, target: &str) -> io::Result<String> {
+/// An answer to what was asked to be done.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) is_done: bool,
+    pub(crate) body: String,
+}
+
+/// Has the server do what `target` is for, and waits up to `patience` for the answer.
+///
+/// # Errors
+/// Why there is none, with the next step.
+pub(crate) fn post(socket: &Path, target: &str, patience: Duration) -> Result<Said, String> {
+    let answer = exchange(socket, "POST", target, patience).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => format!(
+            "the server at {} has not answered {target} within {} s: a module may be stuck in its beginning; see \
+             /generation there and the error log",
+            socket.display(),
+            patience.as_secs()
+        ),
+        _ => unreachable(socket, &error),
+    })?;
+    let (head, said) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let line = head.lines().next().unwrap_or_default();
+    let status = line.split(' ').nth(1).unwrap_or_default();
+    if !matches!(status, "200" | "409" | "500") {
+        return Err(format!("{} answers {target} with: {line}: {}", socket.display(), said.trim_end()));
+    }
+    Ok(Said { is_done: status == "200", body: said.to_owned() })
+}
+
+fn exchange(socket: &Path, method: &str, target: &str, patience: Duration) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(patience))?;
     // Version 1.0: the end of the connection is the end of the answer.
-    stream.write_all(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes())?;
+    stream.write_all(format!("{method} {target} HTTP/1.0\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

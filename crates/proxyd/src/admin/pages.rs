@@ -25,35 +25,47 @@ impl Page {
         Self { status, media_type: "text/plain; charset=utf-8", body }
     }
 
-    fn json(value: &Value) -> Self {
-        Self { status: StatusCode::OK, media_type: "application/json", body: format!("{value}\n") }
+    pub(super) fn json(status: StatusCode, value: &Value) -> Self {
+        Self { status, media_type: "application/json", body: format!("{value}\n") }
     }
 }
 
-const INDEX: &str = "/hooks     who declares and who implements which hook, in which order\n\
-                     /modules   loaded modules\n\
-                     /clusters  clusters, their endpoints and live statistics\n\
-                     /trace     requests as they end, with each call into a module; ?hook=NAME, ?request=NUMBER,\n\
-                     \x20          ?count=NUMBER\n\
+const INDEX: &str = "/hooks       who declares and who implements which hook, in which order\n\
+                     /modules     loaded modules\n\
+                     /clusters    clusters, their endpoints and live statistics\n\
+                     /generation  the one in force, those that live on, and how reloads went\n\
+                     /trace       requests as they end, with each call into a module; ?hook=NAME, ?request=NUMBER,\n\
+                     \x20            ?count=NUMBER\n\
+                     \n\
+                     POST /reload makes a generation of the configuration as it is now and answers when that is\n\
+                     in force, or refused.\n\
                      \n\
                      Each is text, or JSON with ?format=json.\n";
 
 /// The page at `path`.
 pub(super) fn answer(path: &str, query: &str, generation: &Generation) -> Page {
-    let as_json = match query {
-        "" | "format=text" => false,
-        "format=json" => true,
-        _ => return Page::text(StatusCode::BAD_REQUEST, "write ?format=json or ?format=text\n".to_owned()),
+    let as_json = match wants_json(query) {
+        Ok(as_json) => as_json,
+        Err(page) => return page,
     };
     match (path, as_json) {
         ("/", _) => Page::text(StatusCode::OK, INDEX.to_owned()),
-        ("/hooks", true) => Page::json(&hooks_json(generation)),
+        ("/hooks", true) => Page::json(StatusCode::OK, &hooks_json(generation)),
         ("/hooks", false) => Page::text(StatusCode::OK, dump_hooks::hooks(generation)),
-        ("/modules", true) => Page::json(&json!({ "modules": modules_json(generation) })),
+        ("/modules", true) => Page::json(StatusCode::OK, &json!({ "modules": modules_json(generation) })),
         ("/modules", false) => Page::text(StatusCode::OK, dump_hooks::modules(infos(generation))),
-        ("/clusters", true) => Page::json(&clusters_json(generation)),
+        ("/clusters", true) => Page::json(StatusCode::OK, &clusters_json(generation)),
         ("/clusters", false) => Page::text(StatusCode::OK, clusters_text(generation)),
         _ => Page::text(StatusCode::NOT_FOUND, format!("there is no such page; there is\n{INDEX}")),
+    }
+}
+
+/// Whether JSON is asked for.
+pub(super) fn wants_json(query: &str) -> Result<bool, Page> {
+    match query {
+        "" | "format=text" => Ok(false),
+        "format=json" => Ok(true),
+        _ => Err(Page::text(StatusCode::BAD_REQUEST, "write ?format=json or ?format=text\n".to_owned())),
     }
 }
 

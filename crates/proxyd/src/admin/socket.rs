@@ -50,9 +50,16 @@ impl Socket {
     }
 }
 
+impl File {
+    /// Its path, as long as that leads to it.
+    pub(super) fn place(&self) -> Option<&Path> {
+        identity(&self.path).is_ok_and(|identity| identity == self.identity).then_some(&*self.path)
+    }
+}
+
 impl Drop for File {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+        if self.place().is_some() {
             // The next server replaces what is left behind.
             let _ = fs::remove_file(&self.path);
         }

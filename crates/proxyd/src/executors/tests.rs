@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use proxy_config::{Input, MemoryLoader};
 use proxy_core::caller::Caller;
-use proxy_core::generation::{Generation, Published};
+use proxy_core::generation::Generation;
 use proxy_core::lower::configure;
 use proxy_http::executor::Capacity;
-use proxy_http::names::NameCache;
 use proxy_http::transaction::{Transaction, TransactionLog};
 
 use super::*;
@@ -36,13 +35,8 @@ fn executors() -> (Ends, SocketAddr, mpsc::Sender<()>) {
     let listener = proxy_http::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = listener.local_addr().unwrap();
     let (go_on, told) = mpsc::channel();
-    let shared = Shared {
-        published: Published::new(Arc::new(generation())),
-        names: NameCache::default(),
-        observation: crate::trace::observation(),
-        capacity: Capacity::new(100, 0),
-        transactions: Box::new(Blocking(Mutex::new(told))),
-    };
+    let (log, capacity) = (Arc::new(Blocking(Mutex::new(told))), Capacity::new(100, 0));
+    let shared = Shared::new(Arc::new(generation()), log, capacity, crate::trace::observation());
     (Executors::prepare([Arc::new(listener)].into(), Arc::new(shared)), addr, go_on)
 }
 

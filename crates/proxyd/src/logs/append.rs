@@ -2,7 +2,7 @@
 //! line is one system call on the thread that has it. All else has a reader, who may stop: see `queue`. Lines that
 //! could not be written are counted and told (`losses`).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use proxy_core::conf::LogTarget;
@@ -19,7 +19,7 @@ pub(crate) enum Appender {
     Queued(Arc<Queue>),
 }
 
-/// Written at once.
+/// Written at once; closed with the last clone, which tells what was lost and nobody was told yet.
 #[derive(Debug)]
 pub(crate) struct Prompt {
     sink: Sink,
@@ -29,11 +29,12 @@ pub(crate) struct Prompt {
 /// How long the end of the process waits for readers: first for those of other logs, then for the error log's.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// All destinations of this process: as many as the configuration names.
+/// All destinations of this process: as many as the generations that are alive name, and each reader that one ever
+/// named.
 static OPENED: Mutex<Opened> = Mutex::new(Opened { prompt: Vec::new(), queues: Vec::new() });
 
 struct Opened {
-    prompt: Vec<Arc<Losses>>,
+    prompt: Vec<Weak<Losses>>,
     queues: Vec<Arc<Queue>>,
 }
 
@@ -50,7 +51,8 @@ impl Appender {
         match kind {
             Kind::Prompt => {
                 let losses = Arc::new(Losses::of(name));
-                opened.prompt.push(Arc::clone(&losses));
+                opened.prompt.retain(|losses| losses.strong_count() > 0);
+                opened.prompt.push(Arc::downgrade(&losses));
                 Ok(Self::Prompt(Arc::new(Prompt { sink, losses })))
             }
             Kind::Read(identity) => opened.queue(sink, identity, name).map(Self::Queued),
@@ -69,10 +71,10 @@ impl Appender {
         }
     }
 
-    /// From now on the error log goes there.
-    pub(crate) fn set_holds_errors(&self) {
+    /// Whether the error log goes there from now on.
+    pub(crate) fn set_holds_errors(&self, holds: bool) {
         if let Some(losses) = self.losses() {
-            losses.set_holds_errors();
+            losses.set_holds_errors(holds);
         }
     }
 
@@ -97,10 +99,16 @@ pub(crate) fn finish() {
         queues.into_iter().partition(|queue| queue.losses.holds_errors());
     let deadline = Instant::now() + PATIENCE;
     others.iter().for_each(|queue| queue.finish(deadline));
-    prompt.iter().for_each(|losses| losses.conclude());
+    prompt.iter().filter_map(Weak::upgrade).for_each(|losses| losses.conclude());
     others.iter().for_each(|queue| queue.losses.conclude());
     let deadline = Instant::now() + PATIENCE;
     errors.iter().for_each(|queue| queue.finish(deadline));
+}
+
+impl Drop for Prompt {
+    fn drop(&mut self) {
+        self.losses.conclude();
+    }
 }
 
 impl Opened {
@@ -190,6 +198,20 @@ mod tests {
         // What its writer is at is counted as lost and may have been written in part.
         let (lost, written) = (one.losses.count(), unread.div_ceil(1000));
         assert!((2000..=2004).contains(&(lost + written)), "{lost} lost, {written} written");
+    }
+
+    #[test]
+    fn what_is_closed_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let first = file(&path);
+        let losses = Arc::downgrade(match &first {
+            Appender::Prompt(prompt) => &prompt.losses,
+            _ => panic!("a file is written at once"),
+        });
+        drop(first);
+        let _second = file(&path);
+        assert!(!opened().prompt.iter().any(|known| Weak::ptr_eq(known, &losses)));
     }
 
     #[test]

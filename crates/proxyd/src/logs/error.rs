@@ -38,14 +38,19 @@ struct State {
 
 impl ErrorLog {
     pub(crate) fn new(levels: Levels, appender: Appender) -> Arc<Self> {
-        appender.set_holds_errors();
+        appender.set_holds_errors(true);
         Arc::new(Self { state: RwLock::new(State { levels, appender }) })
     }
 
     /// Goes on with other levels and another target.
     pub(crate) fn change(&self, levels: Levels, appender: Appender) {
-        appender.set_holds_errors();
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = State { levels, appender };
+        let next = State { levels, appender: appender.clone() };
+        let old = std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), next);
+        // In this order, as both may be the same.
+        old.appender.set_holds_errors(false);
+        appender.set_holds_errors(true);
+        // Closing it may log something.
+        drop(old);
         // Call sites remember whether anybody wants to hear them.
         tracing::callsite::rebuild_interest_cache();
     }

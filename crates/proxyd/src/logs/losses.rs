@@ -28,8 +28,8 @@ impl Losses {
         Self { log, holds_errors, lost, told, failing: Pace::new(), over: Pace::new() }
     }
 
-    pub(crate) fn set_holds_errors(&self) {
-        self.holds_errors.store(true, Relaxed);
+    pub(crate) fn set_holds_errors(&self, holds: bool) {
+        self.holds_errors.store(holds, Relaxed);
     }
 
     pub(crate) fn holds_errors(&self) -> bool {
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn the_error_log_hears_of_its_own_losses_when_they_are_over() {
         let losses = Losses::of("a".to_owned());
-        losses.set_holds_errors();
+        losses.set_holds_errors(true);
         losses.add(2, &"full");
         assert_eq!((losses.count(), losses.told.load(Relaxed)), (2, 0));
         losses.wrote();

@@ -47,7 +47,7 @@ pub(crate) fn run(graph: &Graph) -> Ended {
 fn configured(graph: &Graph) -> Result<String, Ended> {
     let messages = introspection::messages(&graph.options)?;
     let read = configuration::read(&graph.options, &messages)?;
-    let built = configuration::build(read, &messages)?;
+    let built = configuration::build(read, &messages, None)?;
     Ok(if graph.json {
         format!("{}\n", admin::hooks_json(&built.generation))
     } else {

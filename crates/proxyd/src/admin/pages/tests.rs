@@ -181,7 +181,7 @@ fn hooks_are_declared_by_the_core_or_by_nobody() {
 fn what_is_no_page_is_told_apart() {
     let generation = generation();
     for (path, query, status, part) in [
-        ("/", "", StatusCode::OK, "/clusters  clusters, their endpoints"),
+        ("/", "", StatusCode::OK, "/clusters    clusters, their endpoints"),
         ("/", "format=json", StatusCode::OK, "/hooks "),
         ("/hooks", "format=text", StatusCode::OK, "Hooks:"),
         ("/hooks", "format=xml", StatusCode::BAD_REQUEST, "write ?format=json or ?format=text"),

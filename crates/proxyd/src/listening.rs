@@ -1,0 +1,125 @@
+//! Listening sockets: bound for the addresses of the configuration, or kept from the generation in force.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use proxy_config::Sources;
+use proxy_core::conf::Listen;
+use proxy_http::executor::Listeners;
+use proxy_http::listen;
+
+use crate::Ended;
+use crate::output::Messages;
+
+/// A socket, and the address that was asked for: with port 0 it is bound to another.
+#[derive(Clone, Debug)]
+pub(crate) struct Listening {
+    asked: SocketAddr,
+    socket: Arc<TcpListener>,
+}
+
+impl Listening {
+    /// A socket that is listened at already.
+    pub(crate) fn new(asked: SocketAddr, socket: TcpListener) -> Self {
+        Self { asked, socket: Arc::new(socket) }
+    }
+
+    /// Where it is bound; none if the system does not say.
+    pub(crate) fn addr(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()
+    }
+}
+
+/// As executors take them.
+pub(crate) fn sockets(listening: &[Listening]) -> Listeners {
+    listening.iter().map(|one| Arc::clone(&one.socket)).collect()
+}
+
+/// Has a socket for each address: one of `current` that was asked for by the same address, each of them once, or a new
+/// one. Every address that cannot be had is said; the new sockets are closed again then.
+///
+/// # Errors
+/// If there is any.
+pub(crate) fn listen(
+    lines: &[Listen],
+    current: &[Listening],
+    sources: &Sources,
+    messages: &Messages,
+) -> Result<Vec<Listening>, Ended> {
+    let mut left: Vec<&Listening> = current.iter().collect();
+    let mut have = |line: &Listen| match left.iter().position(|one| one.asked == line.addr) {
+        Some(place) => Some(left.remove(place).clone()),
+        None => match listen::bind(line.addr) {
+            Ok(socket) => Some(Listening::new(line.addr, socket)),
+            Err(error) => {
+                messages.say(format_args!("proxyd: {}", cannot_listen(line, &error, current, sources)));
+                None
+            }
+        },
+    };
+    let had: Vec<Listening> = lines.iter().filter_map(&mut have).collect();
+    if had.len() == lines.len() { Ok(had) } else { Err(Ended::NotStarted) }
+}
+
+fn cannot_listen(line: &Listen, error: &io::Error, current: &[Listening], sources: &Sources) -> String {
+    let place = line.span.map(|span| format!(" (line {} of {})", span.line, sources.name(span.file)));
+    let own = current.iter().filter_map(Listening::addr).find(|addr| addr.port() == line.addr.port());
+    let remedy = match (error.kind(), own) {
+        (io::ErrorKind::AddrInUse, Some(own)) => {
+            &*format!("this server itself listens on {own}, which changes only by a restart")
+        }
+        (io::ErrorKind::AddrInUse, None) => {
+            "another program listens there: stop it, or change the Listen line"
+        }
+        (io::ErrorKind::PermissionDenied, _) => {
+            "ports below 1024 are for root, or for programs with the capability CAP_NET_BIND_SERVICE"
+        }
+        (io::ErrorKind::AddrNotAvailable, _) => "no interface of this machine has that address",
+        _ => "change the Listen line",
+    };
+    let said = error.to_string();
+    let said = said.split(" (os error").next().unwrap_or_default().to_lowercase();
+    format!("cannot listen on {}{}: {said}; {remedy}", line.addr, place.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(addr: &str) -> Listen {
+        Listen { addr: addr.parse().unwrap(), span: None }
+    }
+
+    fn listen_at(lines: &[Listen], current: &[Listening]) -> Result<Vec<Listening>, String> {
+        let messages = Messages::kept();
+        listen(lines, current, &Sources::default(), &messages).map_err(|_| messages.into_text())
+    }
+
+    #[test]
+    fn an_address_in_use_is_named_with_the_remedy() {
+        let taken = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = taken.local_addr().unwrap();
+        let text = listen_at(&[Listen { addr, span: None }], &[]).unwrap_err();
+        assert_eq!(
+            text,
+            format!(
+                "proxyd: cannot listen on {addr}: address already in use; another program listens there: stop it, \
+                 or change the Listen line\n"
+            )
+        );
+        let own = Listening::new("0.0.0.0:0".parse().unwrap(), taken);
+        let text = listen_at(&[Listen { addr, span: None }], &[own]).unwrap_err();
+        assert!(text.contains(&format!("this server itself listens on {addr}")), "{text}");
+    }
+
+    #[test]
+    fn what_is_asked_for_again_is_kept_each_once() {
+        let any = "127.0.0.1:0";
+        let first = listen_at(&[line(any), line(any)], &[]).unwrap();
+        let is_same = |a: &Listening, b: &Listening| Arc::ptr_eq(&a.socket, &b.socket);
+        let next = listen_at(&[line("[::1]:0"), line(any), line(any), line(any)], &first).unwrap();
+        assert!(is_same(&next[1], &first[0]) && is_same(&next[2], &first[1]));
+        assert!(first.iter().all(|old| !is_same(&next[3], old) && !is_same(&next[0], old)));
+    }
+}

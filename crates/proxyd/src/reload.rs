@@ -1,0 +1,243 @@
+//! Reload: the next generation is made beside the one in force, on a thread of its own, and put there by one store.
+//! Whatever goes wrong before that changes nothing. Any number of those who ask while one is under way get the next
+//! one, and the same.
+
+mod change;
+mod desk;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use proxy_core::generation::{Generation, Retired};
+use proxy_http::executor::Phase;
+use tracing::{error, info, warn};
+
+pub(crate) use desk::{Account, Desk, Live, Outcome, Refusal};
+
+use crate::admin::Serving;
+use crate::command_line::Options;
+use crate::executors::Executors;
+use crate::listening::{self, Listening};
+use crate::logs::ErrorLog;
+use crate::output::Messages;
+use crate::pid_file::PidFile;
+use crate::prepared::{self, InForce, Prepared, Wanted};
+use crate::retirement::Retirement;
+use crate::{descriptors, server};
+use change::Change;
+
+/// What the server holds beside its executors and a reload may replace.
+#[derive(Debug, Default)]
+pub(crate) struct Holdings {
+    pub(crate) listening: Vec<Listening>,
+    pub(crate) admin: Option<Serving>,
+    pub(crate) pid_file: Option<PidFile>,
+}
+
+/// The thread that reloads, while it is there.
+#[derive(Debug)]
+pub(crate) struct Reloading {
+    desk: Arc<Desk>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a reload needs.
+pub(crate) struct Reloader {
+    /// With which the server was started.
+    pub(crate) options: Options,
+    pub(crate) log: Arc<ErrorLog>,
+    pub(crate) executors: Arc<Executors>,
+    pub(crate) holdings: Arc<Mutex<Holdings>>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) retirement: Arc<Retirement>,
+}
+
+/// As much as the main thread has: modules begin here.
+const STACK: usize = 8 * 1024 * 1024;
+/// How long the end of the server waits for a reload under way.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Reloading {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If there can be none.
+    pub(crate) fn start(reloader: Reloader) -> io::Result<Self> {
+        let desk = Arc::clone(&reloader.desk);
+        let body = move || reloader.serve();
+        let thread = thread::Builder::new().name("reload".to_owned()).stack_size(STACK).spawn(body)?;
+        Ok(Self { desk, thread: Some(thread) })
+    }
+
+    /// Where reloads are asked for.
+    pub(crate) const fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+}
+
+impl Drop for Reloading {
+    /// A reload that does not end, as in a module that hangs, is left behind.
+    fn drop(&mut self) {
+        self.desk.close();
+        let Some(thread) = self.thread.take() else { return };
+        let deadline = Instant::now() + PATIENCE;
+        while !thread.is_finished() {
+            if Instant::now() >= deadline {
+                warn!("a reload is still under way: a module may be stuck");
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        // Its panics were caught and told.
+        let _ = thread.join();
+    }
+}
+
+impl Reloader {
+    fn serve(self) {
+        while self.desk.wait() {
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.reload())).unwrap_or_else(|payload| {
+                // The panic hook has told it; dropping the payload could panic again.
+                std::mem::forget(payload);
+                Err(Refusal::fault("the reload panicked, as the error log says".to_owned()))
+            });
+            if let Err(refusal) = &outcome {
+                self.tell(refusal);
+            }
+            self.desk.ended(&outcome);
+        }
+    }
+
+    fn reload(&self) -> Outcome {
+        let began = Instant::now();
+        let shared = self.executors.shared();
+        let (number, old) = shared.published.current();
+        let messages = Messages::kept();
+        let (prepared, images) = (self.prepare(&old, &messages), proxy_dso::images());
+        let Ok(prepared) = prepared else { return Err(Refusal::configuration(messages.into_text())) };
+        let change = Change::between(&old, &prepared.generation, images.saturating_sub(self.desk.images()));
+        self.desk.set_images(images);
+        drop(old);
+        self.put_in_force(prepared)?;
+        let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+        let number = number + 1;
+        let warnings = messages.into_text();
+        for line in warnings.lines().filter(|line| !line.trim().is_empty()) {
+            warn!("{line}");
+        }
+        info!(
+            event = "generation_live",
+            generation = number,
+            ms = %format_args!("{milliseconds:.1}"),
+            "generation {number} is in force: {change}"
+        );
+        Ok(Live { number, milliseconds, text: format!("{warnings}{change}") })
+    }
+
+    fn prepare(&self, old: &Generation, messages: &Messages) -> Result<Prepared, crate::Ended> {
+        let (listening, admin, pid_file) = {
+            let holdings = self.holdings();
+            let admin = holdings.admin.as_ref().and_then(|admin| admin.place().map(ToOwned::to_owned));
+            let pid_file = holdings.pid_file.as_ref().map(|file| file.path().to_owned());
+            (holdings.listening.clone(), admin, pid_file)
+        };
+        let in_force = InForce {
+            generation: old,
+            listening: &listening,
+            admin: admin.as_deref(),
+            pid_file: pid_file.as_deref(),
+        };
+        prepared::prepare(&self.options, messages, Some(&in_force))
+    }
+
+    /// Changes everything at once, or nothing.
+    fn put_in_force(&self, prepared: Prepared) -> Result<(), Refusal> {
+        let Prepared { generation, access_logs, error_log, levels, listening, admin, pid_file, executors } =
+            prepared;
+        let failed = |what: &str, error: &io::Error| Refusal::fault(format!("{what}: {error}"));
+        let admin = match admin {
+            Wanted::Same => Wanted::Same,
+            Wanted::Nothing => Wanted::Nothing,
+            Wanted::Another(socket) => Wanted::Another(
+                socket
+                    .serve(
+                        Arc::downgrade(&self.executors),
+                        Arc::clone(&self.desk),
+                        Arc::clone(&self.retirement),
+                    )
+                    .map_err(|error| failed("the admin socket cannot be served", &error))?,
+            ),
+        };
+        let shared = self.executors.shared();
+        let (number, old) = shared.published.current();
+        let most = self.room(&old, &generation, executors, listening.len());
+        let added = self.executors.grow(executors);
+        added.map_err(|error| failed("executors cannot be started", &error))?;
+        generation.take_over_from(&old);
+        if self.executors.phase() != Phase::Running {
+            return Err(Refusal::fault("the server is about to end".to_owned()));
+        }
+        // From here on nothing fails.
+        self.log.change(levels.clone(), error_log);
+        server::set_module_level(levels.loudest());
+        if let Some(most) = most {
+            shared.capacity.resize(most);
+        }
+        drop(old);
+        let (old, logs) = shared.publish(Arc::new(generation), Arc::new(access_logs));
+        self.executors.follow(&listening::sockets(&listening));
+        self.executors.shrink(executors);
+        self.retirement.take(number, Retired::new(old), logs);
+        let mut holdings = self.holdings();
+        holdings.listening = listening;
+        let gone = (replace(&mut holdings.admin, admin), replace(&mut holdings.pid_file, pid_file));
+        drop(holdings);
+        if let (Some(admin), _) = gone {
+            admin.retire();
+        }
+        Ok(())
+    }
+
+    /// How many clients there may be from now on, if what decides it has changed.
+    fn room(&self, old: &Generation, new: &Generation, executors: usize, listeners: usize) -> Option<usize> {
+        let asked = new.conf().max_connections;
+        let is_same = asked == old.conf().max_connections
+            && executors == self.executors.counts().at_work
+            && listeners == self.holdings().listening.len();
+        (!is_same).then(|| descriptors::room(asked, executors, listeners).0)
+    }
+
+    /// The first line says what there is to know, the others where.
+    fn tell(&self, refusal: &Refusal) {
+        let number = self.executors.shared().published.number();
+        let mut lines = refusal.text().lines().filter(|line| !line.trim().is_empty());
+        let first = lines.next().unwrap_or_default();
+        let first = first.strip_prefix("proxyd: ").unwrap_or(first);
+        error!(event = "config_rejected", generation = number, "generation {number} stays in force: {first}");
+        for line in lines {
+            error!("  {line}");
+        }
+    }
+
+    fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").finish_non_exhaustive()
+    }
+}
+
+/// Puts what is wanted in its place and gives back what has to go.
+fn replace<T>(place: &mut Option<T>, wanted: Wanted<T>) -> Option<T> {
+    match wanted {
+        Wanted::Same => None,
+        Wanted::Another(another) => place.replace(another),
+        Wanted::Nothing => place.take(),
+    }
+}
