@@ -1,15 +1,16 @@
 //! The admin socket of a live server, and the verb that reads it.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::admin::{ask, json, socket};
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::Origin;
 use crate::support::ports::Refused;
@@ -20,27 +21,6 @@ use crate::support::wait::until_true;
 
 fn server(urls: &[String]) -> Server {
     Server::balanced(Syntax::Conf, &Balanced::snoop(urls).set("AdminSocket", "admin.sock"))
-}
-
-fn socket(server: &Server) -> PathBuf {
-    server.root().join("admin.sock")
-}
-
-/// The head and the body of an answer.
-fn ask(socket: &Path, method: &str, target: &str) -> (String, String) {
-    let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(stream, "{method} {target} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    (head.to_owned(), body.to_owned())
-}
-
-fn json(server: &Server, page: &str) -> Value {
-    let (head, body) = ask(&socket(server), "GET", &format!("{page}?format=json"));
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    serde_json::from_str(&body).unwrap()
 }
 
 fn endpoint(server: &Server, index: usize) -> Value {

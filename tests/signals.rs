@@ -86,17 +86,34 @@ fn requests_that_do_not_end_are_cut_after_the_graceful_shutdown_timeout() {
 }
 
 #[test]
-fn hup_and_usr1_say_that_reload_is_not_there_yet_and_serving_goes_on() {
+fn hup_and_usr1_reload_and_serving_goes_on() {
     let origin = Origin::named("ok");
     let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
-    for (signal, name) in [(Signal::HUP, "HUP"), (Signal::USR1, "USR1")] {
+    for (signal, name, number) in [(Signal::HUP, "HUP", 2), (Signal::USR1, "USR1", 3)] {
         server.signal(signal);
-        let line = server.wait_for_log(&format!("{name}: "));
-        assert!(line.contains("reload is not there yet"), "{line}");
+        server.wait_for_log(&format!("{name}: reloading"));
+        server.wait_for_log(&format!("generation {number} is in force"));
         assert_eq!(server.get("/").text(), "ok");
     }
     let (status, log) = server.stop();
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn a_server_that_is_about_to_end_reloads_nothing() {
+    let (origin, tell) = slow();
+    let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
+    let mut client = server.client();
+    client.send_get("/");
+    origin.wait_for_requests(1);
+    server.signal(Signal::TERM);
+    server.wait_for_log("TERM: stopping");
+    server.signal(Signal::HUP);
+    server.wait_for_log("HUP: the server is about to end, nothing is reloaded");
+    tell.send(()).unwrap();
+    assert_eq!(client.response().text(), "at last");
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(server.log_lines("is in force").is_empty(), "{}", server.log());
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod overload;
 mod peers;
 mod policies;
 mod providers;
+mod reload;
 mod request_errors;
 mod request_hooks;
 mod signals;

@@ -1,5 +1,6 @@
 //! What the end-to-end tests stand on: a server, origins that behave as told, clients that send bytes, module files.
 
+pub(crate) mod admin;
 pub(crate) mod author;
 pub(crate) mod backlog;
 pub(crate) mod client;

@@ -138,6 +138,18 @@ impl Server {
         self.addr
     }
 
+    /// Writes another configuration in place of the one it was started with, in httpd's syntax, with the same `Listen`
+    /// in front. Nothing is reloaded.
+    pub(crate) fn rewrite(&self, text: &str) {
+        let text = self.setup.fill(&format!("Listen 127.0.0.1:0\n{text}"));
+        fs::write(self.setup.config(), text).unwrap();
+    }
+
+    /// Where its configuration is.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.setup.config()
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.setup.root()
     }

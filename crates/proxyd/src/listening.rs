@@ -3,11 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use proxy_config::Sources;
 use proxy_core::conf::Listen;
 use proxy_http::executor::Listeners;
 use proxy_http::listen;
+use rustix::net::{Shutdown, shutdown};
 
 use crate::Ended;
 use crate::output::Messages;
@@ -35,6 +38,26 @@ impl Listening {
 pub(crate) fn sockets(listening: &[Listening]) -> Listeners {
     listening.iter().map(|one| Arc::clone(&one.socket)).collect()
 }
+
+/// Closes those of `old` that are not in `new`, which executors were told of already: waits a moment until they have
+/// accepted what waits there and closed it, so that the address is free when this returns. One that an executor keeps
+/// which is stuck is shut down, since nobody would answer whoever connects to it.
+pub(crate) fn close_gone(old: Vec<Listening>, new: &[Listening]) {
+    let is_gone = |one: &Listening| !new.iter().any(|kept| Arc::ptr_eq(&kept.socket, &one.socket));
+    let deadline = Instant::now() + PATIENCE;
+    for gone in old.into_iter().filter(is_gone) {
+        while Arc::strong_count(&gone.socket) > 1 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if Arc::strong_count(&gone.socket) > 1 {
+            // Nothing is lost if it is closed just now.
+            let _ = shutdown(&*gone.socket, Shutdown::Both);
+        }
+    }
+}
+
+/// How long executors may take to close a socket.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Has a socket for each address: one of `current` that was asked for by the same address, each of them once, or a new
 /// one. Every address that cannot be had is said; the new sockets are closed again then.
@@ -85,6 +108,8 @@ fn cannot_listen(line: &Listen, error: &io::Error, current: &[Listening], source
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
 
     fn line(addr: &str) -> Listen {
@@ -111,6 +136,18 @@ mod tests {
         let own = Listening::new("0.0.0.0:0".parse().unwrap(), taken);
         let text = listen_at(&[Listen { addr, span: None }], &[own]).unwrap_err();
         assert!(text.contains(&format!("this server itself listens on {addr}")), "{text}");
+    }
+
+    #[test]
+    fn an_address_is_free_once_its_socket_is_gone_whoever_still_has_it() {
+        let all = listen_at(&[line("127.0.0.1:0"), line("127.0.0.1:0")], &[]).unwrap();
+        let (kept, gone) = (all[..1].to_vec(), all[1].addr().unwrap());
+        let stuck = Arc::clone(&all[1].socket);
+        close_gone(all, &kept);
+        assert!(TcpStream::connect(gone).is_err());
+        assert!(TcpStream::connect(kept[0].addr().unwrap()).is_ok());
+        assert!(listen::bind(gone).is_ok());
+        drop(stuck);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod change;
 mod desk;
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -57,6 +58,8 @@ pub(crate) struct Reloader {
 
 /// As much as the main thread has: modules begin here.
 const STACK: usize = 8 * 1024 * 1024;
+/// Characters of a line of a refusal in the error log.
+const LONGEST: usize = 400;
 /// How long the end of the server waits for a reload under way.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -98,7 +101,10 @@ impl Drop for Reloading {
 
 impl Reloader {
     fn serve(self) {
-        while self.desk.wait() {
+        while let Some(asked) = self.desk.wait() {
+            if asked > 1 {
+                info!(event = "signal_coalesced", asked, "{asked} have asked for one and the same reload");
+            }
             let outcome = catch_unwind(AssertUnwindSafe(|| self.reload())).unwrap_or_else(|payload| {
                 // The panic hook has told it; dropping the payload could panic again.
                 std::mem::forget(payload);
@@ -192,12 +198,13 @@ impl Reloader {
         self.executors.shrink(executors);
         self.retirement.take(number, Retired::new(old), logs);
         let mut holdings = self.holdings();
-        holdings.listening = listening;
+        let before = std::mem::replace(&mut holdings.listening, listening.clone());
         let gone = (replace(&mut holdings.admin, admin), replace(&mut holdings.pid_file, pid_file));
         drop(holdings);
         if let (Some(admin), _) = gone {
             admin.retire();
         }
+        listening::close_gone(before, &listening);
         Ok(())
     }
 
@@ -215,10 +222,10 @@ impl Reloader {
         let number = self.executors.shared().published.number();
         let mut lines = refusal.text().lines().filter(|line| !line.trim().is_empty());
         let first = lines.next().unwrap_or_default();
-        let first = first.strip_prefix("proxyd: ").unwrap_or(first);
+        let first = shortened(first.strip_prefix("proxyd: ").unwrap_or(first));
         error!(event = "config_rejected", generation = number, "generation {number} stays in force: {first}");
         for line in lines {
-            error!("  {line}");
+            error!("  {}", shortened(line));
         }
     }
 
@@ -233,11 +240,39 @@ impl fmt::Debug for Reloader {
     }
 }
 
+/// As much of a line as anybody reads: it may quote a value of any length.
+fn shortened(line: &str) -> Cow<'_, str> {
+    match line.char_indices().nth(LONGEST / 2) {
+        Some((half, _)) if line.len() > LONGEST => {
+            let rest = &line[half..];
+            let last = rest.char_indices().rev().nth(LONGEST / 2 - 1).map_or(0, |(at, _)| at);
+            Cow::Owned(format!("{} … {}", &line[..half], &rest[last..]))
+        }
+        _ => Cow::Borrowed(line),
+    }
+}
+
 /// Puts what is wanted in its place and gives back what has to go.
 fn replace<T>(place: &mut Option<T>, wanted: Wanted<T>) -> Option<T> {
     match wanted {
         Wanted::Same => None,
         Wanted::Another(another) => place.replace(another),
         Wanted::Nothing => place.take(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_keep_both_ends() {
+        assert_eq!(shortened("a \u{e9}"), "a \u{e9}");
+        let line = format!("begin {}\u{e9}{} end", "\u{e9}".repeat(1000), "9".repeat(1000));
+        let short = shortened(&line);
+        assert!(short.starts_with("begin ") && short.ends_with("9 end") && short.contains(" … "), "{short}");
+        assert_eq!(short.chars().count(), LONGEST + 3);
+        let at_most = "\u{e9}".repeat(LONGEST / 2 + 1);
+        assert_eq!(shortened(&at_most).chars().next_back(), Some('\u{e9}'));
     }
 }

@@ -10,6 +10,9 @@ use proxy_core::generation::Retired;
 use proxy_http::transaction::TransactionLog;
 use tracing::info;
 
+#[cfg(test)]
+mod tests;
+
 /// The thread, and what it shares with others.
 #[derive(Debug)]
 pub(crate) struct Retirement {

@@ -127,9 +127,14 @@ impl Stop {
     fn reload(&self, name: &str, running: &Running) {
         if self.phase != Phase::Running {
             info!("{name}: the server is about to end, nothing is reloaded");
-        } else if running.reloads().ask() {
+            return;
+        }
+        let reloads = running.reloads();
+        // Any number of signals are one line for each reload.
+        if !reloads.is_wanted() {
             info!("{name}: reloading");
         }
+        reloads.ask();
     }
 
     fn asked(&mut self, name: &str, grace: Grace, timeout: Duration) {

@@ -37,6 +37,8 @@ pub(crate) struct Counts {
     pub(crate) dropped: usize,
     pub(crate) instances: usize,
     pub(crate) finished: usize,
+    /// Which threads of the model.
+    pub(crate) finished_by: Vec<loom::thread::ThreadId>,
     /// What was called as it must not be.
     pub(crate) broken: Vec<String>,
 }
@@ -116,7 +118,10 @@ impl Drop for Witness {
     fn drop(&mut self) {
         let counts = self.ledger.counts();
         self.ledger.check(counts.begun == counts.dropped, "fini before drop");
-        self.ledger.note(|counts| counts.finished += 1);
+        self.ledger.note(|counts| {
+            counts.finished += 1;
+            counts.finished_by.push(loom::thread::current().id());
+        });
     }
 }
 

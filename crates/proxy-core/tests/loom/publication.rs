@@ -5,7 +5,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::Relaxed;
 use proxy_abi::{Outcome, OutcomeResult};
-use proxy_core::generation::{Generation, Published};
+use proxy_core::generation::{Generation, Published, Retired};
 
 use crate::policy::{Configured, Ledger, ask};
 use crate::{explore, thread};
@@ -67,6 +67,35 @@ fn readers_have_one_generation_whole_and_the_old_one_ends_with_its_last_user() {
         drop((current, published));
         new_ledger.assert_closed();
         assert_eq!(old_ledger.counts().begun + new_ledger.counts().begun, 3);
+    });
+}
+
+#[test]
+fn what_was_replaced_ends_on_the_thread_that_keeps_it_and_on_no_other() {
+    let (first, second) = (Configured::with(1), Configured::with(2));
+    explore(move || {
+        let old_ledger = Ledger::open(1, false);
+        let published = Arc::new(Published::new(Arc::new(first.build())));
+        let _new_ledger = Ledger::open(2, false);
+        let next = Arc::new(second.build());
+        let executor = {
+            let published = Arc::clone(&published);
+            let is_announced = AtomicBool::new(true);
+            thread(move || execute(0, 1, &published, &is_announced))
+        };
+        // It may be used now or not, and is not ended twice or too early.
+        let kept = match Retired::new(published.publish(next)).end() {
+            Ok(()) => None,
+            Err(kept) => Some(kept),
+        };
+        executor.join().unwrap();
+        if let Some(kept) = kept {
+            assert_eq!(old_ledger.counts().finished, 0, "ended while it is kept");
+            assert!(kept.end().is_ok(), "nobody uses it any more");
+        }
+        old_ledger.assert_closed();
+        assert_eq!(old_ledger.counts().finished_by, [loom::thread::current().id()]);
+        drop(published);
     });
 }
 

@@ -56,7 +56,8 @@ pub(crate) struct Desk {
 
 #[derive(Debug)]
 struct Book {
-    is_wanted: bool,
+    /// How often the next one was asked for.
+    asked: u64,
     is_closed: bool,
     /// Those who hear of the next one.
     waiting: Vec<oneshot::Sender<Outcome>>,
@@ -84,7 +85,7 @@ impl Desk {
     pub(crate) fn new() -> Self {
         let account = Account { live_since: Instant::now(), began: None, done: 0, refused: 0, refusal: None };
         let book = Book {
-            is_wanted: false,
+            asked: 0,
             is_closed: false,
             waiting: Vec::new(),
             hearing: Vec::new(),
@@ -94,12 +95,15 @@ impl Desk {
         Self { book: Mutex::new(book), bell: Condvar::new() }
     }
 
-    /// Asks for a reload that begins from now on, and does not wait for it; false if somebody has asked for that one
-    /// already.
-    pub(crate) fn ask(&self) -> bool {
-        let is_first = !std::mem::replace(&mut self.book().is_wanted, true);
+    /// Asks for a reload that begins from now on, and does not wait for it.
+    pub(crate) fn ask(&self) {
+        self.book().asked += 1;
         self.bell.notify_one();
-        is_first
+    }
+
+    /// Whether somebody has asked for one that has not begun.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.book().asked > 0
     }
 
     /// The same, to hear what comes of it; an error if the server ends before.
@@ -129,20 +133,19 @@ impl Desk {
         self.book().images = images;
     }
 
-    /// Waits until a reload is asked for; it is under way then. False if there is none any more.
-    pub(super) fn wait(&self) -> bool {
+    /// Waits until a reload is asked for, which is under way then: how often it was. None if there is none any more.
+    pub(super) fn wait(&self) -> Option<u64> {
         let mut book = self.book();
-        while !book.is_wanted && !book.is_closed {
+        while book.asked == 0 && !book.is_closed {
             book = self.bell.wait(book).unwrap_or_else(PoisonError::into_inner);
         }
         if book.is_closed {
             book.waiting.clear();
-            return false;
+            return None;
         }
-        book.is_wanted = false;
         book.hearing = std::mem::take(&mut book.waiting);
         book.account.began = Some(Instant::now());
-        true
+        Some(std::mem::take(&mut book.asked))
     }
 
     /// Takes note of how it went, and tells those who wait.
@@ -192,14 +195,16 @@ mod tests {
     fn those_who_ask_during_one_get_the_next_and_the_same() {
         let desk = Desk::new();
         let mut first = desk.ask_and_hear();
-        assert!(!desk.ask(), "somebody has asked for it");
-        assert!(desk.wait());
+        assert!(desk.is_wanted());
+        desk.ask();
+        assert_eq!(desk.wait(), Some(2));
+        assert!(!desk.is_wanted());
         assert!(desk.account().began.is_some());
         let (mut second, mut third) = (desk.ask_and_hear(), desk.ask_and_hear());
         desk.ended(&live(2));
         assert_eq!(first.try_recv().unwrap(), live(2));
         assert!(second.try_recv().is_err(), "it may have begun before the file was written");
-        assert!(desk.wait());
+        assert_eq!(desk.wait(), Some(2));
         let refusal = Refusal::configuration("no".to_owned());
         desk.ended(&Err(refusal.clone()));
         assert_eq!(second.try_recv().unwrap(), Err(refusal.clone()));
@@ -214,7 +219,7 @@ mod tests {
         let desk = Desk::new();
         let mut asked = desk.ask_and_hear();
         desk.close();
-        assert!(!desk.wait());
+        assert_eq!(desk.wait(), None);
         assert!(asked.try_recv().is_err());
         assert!(desk.ask_and_hear().blocking_recv().is_err());
     }
