@@ -193,3 +193,20 @@ fn idle_connections_of_endpoints_that_stay_are_kept() {
     assert_eq!(server.get("/new").text(), "stays");
     assert_eq!((stays.conns(), stays.open()), (1, 1), "the same connection all along");
 }
+
+#[test]
+fn the_round_robin_goes_on_where_it_was() {
+    let origins: Vec<Origin> = ["a", "b", "c"].into_iter().map(Origin::named).collect();
+    let text = |order: &[usize]| {
+        let servers: String =
+            order.iter().map(|place| format!("LBServerCluster c {}\n", origins[*place].url())).collect();
+        format!("{{lb}}\n{servers}LBProxyPass / c\n")
+    };
+    let server = start(&text(&[0, 1, 2]));
+    let mut seen = String::new();
+    for turn in 0..6 {
+        seen += &server.get("/").text();
+        reload(&server, &format!("Timeout {}\n{}", 10 + turn, text(&[0, 1, 2])));
+    }
+    assert_eq!(seen, "abcabc");
+}

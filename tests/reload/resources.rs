@@ -7,11 +7,11 @@ use rustix::process::Signal;
 
 use super::{ask_reload, generation, number, reload, start, with_socket};
 use crate::support::client::Client;
-use crate::support::config::load_line;
+use crate::support::config::{Syntax, load_line};
 use crate::support::modules;
 use crate::support::origin::Origin;
 use crate::support::process::wait_for_file;
-use crate::support::server::Server;
+use crate::support::server::{Server, Setup};
 use crate::support::wait::until_true;
 
 fn free_port() -> u16 {
@@ -207,6 +207,38 @@ fn sockets(server: &Server) -> usize {
 fn images(server: &Server) -> usize {
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.process().pid())).unwrap();
     maps.lines().filter(|line| line.contains("memfd:")).count()
+}
+
+#[test]
+fn a_changed_module_file_is_taken_and_an_unchanged_one_is_not_loaded_again() {
+    let origin = Origin::named("ok");
+    let builds = ["-Dwalk_done=one_done", "-Dwalk_done=other_done"]
+        .map(|flag| modules::c("tests/modules/counter.c", &[flag]));
+    let text = format!(
+        "LogLevel info\nLoadModule counter_module mod.so\nCounterCluster c {}\nCounterProxyPass / c\n",
+        origin.url()
+    );
+    let setup = Setup::new(Syntax::Conf, &with_socket(&text));
+    let path = setup.module(&builds[0], "mod.so");
+    let server = setup.start();
+    let before = images(&server);
+    let loaded = |answer: &str| {
+        assert_eq!(server.get("/").text(), "ok");
+        answer.contains("module files loaded anew: 1")
+    };
+    assert!(!loaded(&reload(&server, &text)));
+    for (build, is_new) in [(1, true), (0, false), (1, false)] {
+        std::fs::copy(&builds[build], &path).unwrap();
+        assert_eq!(loaded(&reload(&server, &text)), is_new, "build {build}");
+    }
+    assert_eq!(images(&server), 2 * before);
+    // The server does not need the file any more, but the next generation does.
+    std::fs::write(&path, "no module").unwrap();
+    assert_eq!(ask_reload(&server).0, 409);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(ask_reload(&server).0, 409);
+    assert_eq!(server.get("/").text(), "ok");
+    assert!(server.stop().0.success());
 }
 
 fn threads(server: &Server) -> usize {

@@ -1,5 +1,5 @@
-//! The admin socket: what operators may ask of the running server. It shows, lets look on, and
-//! reloads; it has a thread and a runtime of its own, and holds up neither an executor nor the end of the server.
+//! The admin socket: what operators may ask of the running server. It shows, lets look on, and reloads; it has a thread
+//! and a runtime of its own, and holds up neither an executor nor the end of the server.
 
 mod client;
 mod generations;

@@ -1,6 +1,7 @@
 //! Tables: a command line, and what it asks for.
 
 use super::*;
+use crate::reload_verb::Reload;
 
 fn parsed(line: &[&str]) -> Result<Command, Refused> {
     parse(std::iter::once("proxyd").chain(line.iter().copied()).map(str::to_owned))
@@ -58,6 +59,11 @@ fn flags_ask_for() {
         (&["-V"], Command::Build),
         (&["demo"], Command::Demo { keep: false }),
         (&["demo", "--keep"], Command::Demo { keep: true }),
+        (&["-d", "/srv", "reload"], Command::Reload(Reload { options: root(), socket: None, json: false })),
+        (
+            &["reload", "--socket", "a.sock", "--json"],
+            Command::Reload(Reload { options: none(), socket: Some("a.sock".into()), json: true }),
+        ),
     ];
     for (line, wanted) in table {
         assert_eq!(parsed(line), Ok(wanted), "{line:?}");
