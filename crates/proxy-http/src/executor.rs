@@ -176,7 +176,7 @@ async fn serve(seat: Seat, clock: Arc<Clock>) -> io::Result<Drained> {
     local.drain();
     tokio::select! {
         () = local.emptied() => {}
-        () = stopped(&mut orders) => {}
+        () = follow_until_stopped(&local, &mut orders) => {}
     }
     rounds.abort();
     youths.abort();
@@ -202,7 +202,12 @@ fn listeners(orders: &mut watch::Receiver<Orders>) -> Option<Listeners> {
     (orders.phase == Phase::Running).then(|| Arc::clone(&orders.listeners))
 }
 
-async fn stopped(orders: &mut watch::Receiver<Orders>) {
-    // As above.
-    let _ = orders.wait_for(|orders| orders.phase >= Phase::Stop).await;
+/// What still has requests must not hold the generations of others.
+async fn follow_until_stopped(local: &Local, orders: &mut watch::Receiver<Orders>) {
+    while orders.borrow_and_update().phase < Phase::Stop {
+        local.follow();
+        if orders.changed().await.is_err() {
+            return;
+        }
+    }
 }

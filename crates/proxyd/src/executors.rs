@@ -159,18 +159,13 @@ impl Executors {
         true
     }
 
-    /// From now on they accept at these listeners, and go over to the generation in force. False, and nothing is
-    /// changed, if the server is about to end.
-    pub(crate) fn follow(&self, listeners: &Listeners) -> bool {
+    /// From now on they accept at these listeners, unless they are about to end, and go over to the generation in force.
+    pub(crate) fn follow(&self, listeners: &Listeners) {
         let mut crew = self.crew();
-        if crew.orders.phase != Phase::Running {
-            return false;
-        }
         crew.orders.listeners = Arc::clone(listeners);
         for seated in &crew.seated {
             seated.orders.send_modify(|orders| orders.listeners = Arc::clone(listeners));
         }
-        true
     }
 
     /// Tells all how far the server is; later phases cannot be taken back.
