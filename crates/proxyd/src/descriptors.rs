@@ -25,11 +25,11 @@ struct Fixed {
 /// Room for as many clients as MaxConnections asks for (`asked`), but no more than the limit of open files bears.
 pub(crate) fn capacity(asked: Option<usize>, executors: usize, listeners: usize) -> Capacity {
     let Some(limit) = getrlimit(Resource::Nofile).current else {
-        return Capacity::new(asked.unwrap_or(UNLIMITED), MOST_LINGERING as usize);
+        return Capacity::new(asked.unwrap_or(UNLIMITED), MOST_LINGERING as usize, MOST_PIPES as usize);
     };
     let open = fs::read_dir("/proc/self/fd").map_or(USUAL, |files| files.count() as u64);
     let fixed = Fixed { open, executors: executors as u64, listeners: listeners as u64 };
-    let (bears, lingering) = share(limit, fixed);
+    let Shares { clients: bears, lingering, pipes } = share(limit, fixed);
     if let Some(asked) = asked.filter(|asked| *asked > bears) {
         let wanted = limit + 2 * (asked - bears) as u64;
         warn!(
@@ -38,7 +38,7 @@ pub(crate) fn capacity(asked: Option<usize>, executors: usize, listeners: usize)
              `ulimit -n {wanted}`"
         );
     }
-    Capacity::new(asked.map_or(bears, |asked| asked.min(bears)), lingering)
+    Capacity::new(asked.map_or(bears, |asked| asked.min(bears)), lingering, pipes)
 }
 
 /// Files that are open where nobody can say.
@@ -47,17 +47,31 @@ const USUAL: u64 = 32;
 const UNLIMITED: usize = 1_000_000;
 /// Refused clients that an executor keeps open for a while.
 const MOST_LINGERING: u64 = 8;
+/// Pipes of an executor that long bodies go through; without one they go through memory.
+const MOST_PIPES: u64 = 32;
 /// For the admin socket, logs and whatever the system opens on our behalf, as for looking up names.
 const RESERVE: u64 = 8;
 
-/// Clients that so many files bear, and refused ones that an executor may keep.
-fn share(limit: u64, fixed: Fixed) -> (usize, usize) {
+/// What files are for.
+#[derive(Debug, PartialEq, Eq)]
+struct Shares {
+    clients: usize,
+    /// Refused clients that an executor may keep.
+    lingering: usize,
+    /// Pipes that an executor may have.
+    pipes: usize,
+}
+
+/// What so many files bear.
+fn share(limit: u64, fixed: Fixed) -> Shares {
     let lingering = (limit / 64).min(MOST_LINGERING);
-    // A reactor has two; each listener is duplicated, and has a spare.
-    let executor = 2 + 2 * fixed.listeners + lingering;
+    let pipes = (limit / 128).min(MOST_PIPES);
+    // A reactor has two; each listener is duplicated, and has a spare; a pipe has two ends.
+    let executor = 2 + 2 * fixed.listeners + lingering + 2 * pipes;
     let taken = fixed.open + fixed.executors * executor + RESERVE;
     let clients = (limit.saturating_sub(taken) / 2).max(1);
-    (usize::try_from(clients).unwrap_or(UNLIMITED), lingering as usize)
+    let clients = usize::try_from(clients).unwrap_or(UNLIMITED);
+    Shares { clients, lingering: lingering as usize, pipes: pipes as usize }
 }
 
 #[cfg(test)]
@@ -67,8 +81,9 @@ mod tests {
     #[test]
     fn a_client_takes_two() {
         let fixed = Fixed { open: 12, executors: 2, listeners: 1 };
-        assert_eq!(share(1024, fixed), ((1024 - 12 - 24 - 8) / 2, 8));
-        assert_eq!(share(64, fixed), ((64 - 12 - 10 - 8) / 2, 1));
-        assert_eq!(share(10, fixed), (1, 0), "one is served as long as it can be");
+        let shares = |clients, lingering, pipes| Shares { clients, lingering, pipes };
+        assert_eq!(share(1024, fixed), shares((1024 - 12 - 24 - 32 - 8) / 2, 8, 8));
+        assert_eq!(share(64, fixed), shares((64 - 12 - 10 - 8) / 2, 1, 0));
+        assert_eq!(share(10, fixed), shares(1, 0, 0), "one is served as long as it can be");
     }
 }

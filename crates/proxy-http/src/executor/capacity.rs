@@ -13,21 +13,27 @@ use tracing::warn;
 pub struct Capacity {
     most: usize,
     lingering: usize,
+    pipes: usize,
     connected: AtomicUsize,
 }
 
 impl Capacity {
     /// Room for `most` clients (MaxConnections), and in each executor for `lingering` sockets of those that were
-    /// refused, which are kept until others need the place.
+    /// refused, which are kept until others need the place, and for `pipes` pipes that long bodies go through.
     #[must_use]
-    pub const fn new(most: usize, lingering: usize) -> Self {
-        Self { most, lingering, connected: AtomicUsize::new(0) }
+    pub const fn new(most: usize, lingering: usize, pipes: usize) -> Self {
+        Self { most, lingering, pipes, connected: AtomicUsize::new(0) }
     }
 
     /// The most that there may be.
     #[must_use]
     pub const fn most(&self) -> usize {
         self.most
+    }
+
+    /// The pipes of an executor.
+    pub(crate) const fn pipes(&self) -> usize {
+        self.pipes
     }
 
     /// How many there are.

@@ -75,7 +75,7 @@ impl Proxy {
         let addr = listener.local_addr().unwrap();
         let (sender, log) = mpsc::channel();
         let generation = generation(conf);
-        let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4);
+        let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4, 4);
         let shared = Arc::new(Shared {
             published: Published::new(Arc::new(generation)),
             names: NameCache::default(),
