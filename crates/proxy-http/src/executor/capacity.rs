@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn there_is_room_until_there_are_too_many() {
-        let capacity = Capacity::new(2, 0);
+        let capacity = Capacity::new(2, 0, 0);
         assert!(capacity.enter() && capacity.enter() && !capacity.enter());
         assert_eq!(capacity.connected(), 2);
         capacity.leave();
