@@ -168,7 +168,7 @@ impl Flow {
         match self.source {
             Source::Ended => true,
             Source::Length(left) => self.window.raw().len() as u64 >= left,
-            Source::Chunked => !self.window.raw().is_empty(),
+            Source::Chunked => self.window.has_raw(),
             Source::UntilClose => false,
         }
     }
@@ -180,10 +180,7 @@ impl Flow {
 
     /// Whether something waits to be written.
     pub(crate) fn is_pending(&self) -> bool {
-        !self.text.is_empty()
-            || !self.window.content().is_empty()
-            || !self.tail.is_empty()
-            || self.has_piped()
+        !self.text.is_empty() || self.window.has_content() || !self.tail.is_empty() || self.has_piped()
     }
 
     /// Whether the receiver is waited for.
@@ -269,7 +266,7 @@ impl Flow {
     pub(crate) fn discard_buffered(&mut self) -> Result<(), Stopped> {
         self.drop_pending();
         self.chunks = false;
-        while !self.has_ended() && !self.window.raw().is_empty() {
+        while !self.has_ended() && self.window.has_raw() {
             self.stage()?;
             self.drop_pending();
         }
@@ -305,8 +302,8 @@ impl Flow {
     }
 
     fn can_stage(&self) -> bool {
-        let free = self.window.content().is_empty() && self.tail.is_empty();
-        let more = if self.has_ended() { !self.closed } else { !self.window.raw().is_empty() };
+        let free = !self.window.has_content() && self.tail.is_empty();
+        let more = if self.has_ended() { !self.closed } else { self.window.has_raw() };
         free && more
     }
 
@@ -350,7 +347,7 @@ impl Flow {
         spares: &mut Spares,
     ) -> Poll<io::Result<usize>> {
         // One read used up all the room, and the receiver takes what it gets: the body is a long one.
-        let takes_all = self.window.content().is_empty() && self.written >= PROVEN;
+        let takes_all = !self.window.has_content() && self.written >= PROVEN;
         if takes_all && self.window.is_full() && self.is_long() {
             self.window.grow(spares);
         }

@@ -84,6 +84,16 @@ impl Window {
         &self.space[self.raw.clone()]
     }
 
+    /// Whether anything is ready to be sent.
+    pub(crate) fn has_content(&self) -> bool {
+        !self.content.is_empty()
+    }
+
+    /// Whether anything was read and not looked at.
+    pub(crate) fn has_raw(&self) -> bool {
+        !self.raw.is_empty()
+    }
+
     /// Drops `count` bytes from the front of the content: they are sent.
     pub(crate) fn sent(&mut self, count: usize) {
         self.content.start = (self.content.start + count).min(self.content.end);

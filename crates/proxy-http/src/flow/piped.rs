@@ -17,6 +17,8 @@ const WORTHWHILE: u64 = 64 * 1024;
 impl Flow {
     /// Whether what comes next goes through a pipe, which is there then. Where none is to be had, it goes through the
     /// window.
+    // Kept out of what short bodies run through, as all that follows here.
+    #[inline(never)]
     pub(super) fn find_pipe(&mut self, to: &mut Stream, spares: &mut Spares) -> bool {
         let Source::Length(left) = self.source else { return false };
         if !self.may_pipe || self.is_pending() {
@@ -40,6 +42,7 @@ impl Flow {
     }
 
     /// Reads once, into the pipe.
+    #[inline(never)]
     pub(super) fn poll_fill_pipe(
         &mut self,
         cx: &mut Context<'_>,
@@ -61,6 +64,7 @@ impl Flow {
     }
 
     /// Writes once, out of the pipe.
+    #[inline(never)]
     pub(super) fn poll_drain_pipe(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
         let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(())) };
         let moved = ready!(to.poll_drain_pipe(cx, pipe))?;
@@ -72,17 +76,34 @@ impl Flow {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     pub(super) fn has_piped(&self) -> bool {
         self.pipe.as_ref().is_some_and(|pipe| pipe.held() > 0)
     }
 
     /// Gives up what is in the pipe, and the pipe with it.
+    #[inline]
     pub(super) fn drop_piped(&mut self) {
-        self.pipe.take_if(|pipe| pipe.held() > 0);
+        if self.has_piped() {
+            self.drop_pipe();
+        }
+    }
+
+    #[cold]
+    fn drop_pipe(&mut self) {
+        self.pipe = None;
     }
 
     /// Gives the pipe back, if nothing is in it.
+    #[inline]
     pub(crate) fn rest_pipe(&mut self, spares: &mut Spares) {
+        if self.pipe.is_some() {
+            self.give_pipe(spares);
+        }
+    }
+
+    #[cold]
+    fn give_pipe(&mut self, spares: &mut Spares) {
         if let Some(pipe) = self.pipe.take_if(|pipe| pipe.held() == 0) {
             spares.pipes.give(pipe);
         }
