@@ -6,6 +6,7 @@ use crate::support::server::Server;
 
 mod answers;
 mod connections;
+mod long_bodies;
 mod request_bodies;
 mod request_fields;
 mod routing;

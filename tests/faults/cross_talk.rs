@@ -63,16 +63,23 @@ impl fmt::Display for Counts {
 
 /// The bytes of a body of that length.
 fn pattern(nonce: &str, length: usize) -> Vec<u8> {
-    nonce.bytes().cycle().take(length).collect()
+    let mut bytes = nonce.repeat(length / nonce.len().max(1) + 1).into_bytes();
+    bytes.truncate(length);
+    bytes
 }
 
 fn nonce(chance: &mut Chance) -> String {
     format!("{:016x}{:016x}", chance.next(), chance.next())
 }
 
-/// Mostly small, now and then more than any buffer holds.
+/// Mostly small, now and then more than a buffer holds, or so much that it goes through pipes, as do shorter ones then
+/// on the same connection.
 fn length(chance: &mut Chance) -> usize {
-    let end = if chance.below(50) == 0 { 100_000 } else { 1000 };
+    let end = match chance.below(400) {
+        0 => 1_500_000,
+        1..=8 => 200_000,
+        _ => 1000,
+    };
     chance.below(end).try_into().unwrap()
 }
 

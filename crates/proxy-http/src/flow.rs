@@ -1,5 +1,8 @@
 //! One direction of an exchange: bytes are read from one socket, freed of their framing, framed anew and written
-//! to the other. Backpressure comes from the window: nothing is read while there is no room.
+//! to the other. Backpressure comes from the window: nothing is read while there is no room. Long parts of a body that
+//! go out as they came in pass by it, through a pipe (`piped`).
+
+mod piped;
 
 use std::io;
 use std::ops::Range;
@@ -7,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::gather::Gather;
 use crate::message::{ChunkedDecoder, Event, Limits, chunk_header, last_chunk};
+use crate::pipe::Pipe;
 use crate::stream::Stream;
 use crate::window::{Spares, Window};
 
@@ -51,6 +55,10 @@ pub(crate) struct Flow {
     tail: Vec<u8>,
     tail_sent: usize,
     gather: Gather,
+    /// While there is something in it, nothing else is pending.
+    pipe: Option<Pipe>,
+    /// The body may go through one, as far as is known.
+    may_pipe: bool,
     decoder: ChunkedDecoder,
     source: Source,
     /// The receiver gets chunks.
@@ -82,6 +90,8 @@ impl Flow {
             tail: Vec::new(),
             tail_sent: 0,
             gather: Gather::default(),
+            pipe: None,
+            may_pipe: false,
             decoder: ChunkedDecoder::new(&Limits::default()),
             source: Source::Ended,
             chunks: false,
@@ -105,6 +115,7 @@ impl Flow {
         self.chunks = chunks;
         self.trailers = trailers;
         self.closed = !chunks;
+        self.may_pipe = !chunks;
     }
 
     /// Ends the exchange: counters and texts are as new; raw bytes stay.
@@ -128,6 +139,7 @@ impl Flow {
         self.tail_sent = 0;
         let pending = self.window.content().len();
         self.window.sent(pending);
+        self.drop_piped();
         self.closed = true;
     }
 
@@ -156,7 +168,7 @@ impl Flow {
         match self.source {
             Source::Ended => true,
             Source::Length(left) => self.window.raw().len() as u64 >= left,
-            Source::Chunked => !self.window.raw().is_empty(),
+            Source::Chunked => self.window.has_raw(),
             Source::UntilClose => false,
         }
     }
@@ -168,7 +180,7 @@ impl Flow {
 
     /// Whether something waits to be written.
     pub(crate) fn is_pending(&self) -> bool {
-        !self.text.is_empty() || !self.window.content().is_empty() || !self.tail.is_empty()
+        !self.text.is_empty() || self.window.has_content() || !self.tail.is_empty() || self.has_piped()
     }
 
     /// Whether the receiver is waited for.
@@ -199,7 +211,12 @@ impl Flow {
                 return Poll::Pending;
             }
             ready!(self.poll_room(cx, to, spares));
-            match ready!(self.poll_fill(cx, from, spares)) {
+            let read = if self.find_pipe(to, spares) {
+                self.poll_fill_pipe(cx, from, spares)
+            } else {
+                self.poll_fill(cx, from, spares)
+            };
+            match ready!(read) {
                 Ok(0) if self.source == Source::UntilClose => self.source = Source::Ended,
                 Ok(0) => return Poll::Ready(Err(Stopped::Truncated)),
                 Ok(_) => {}
@@ -218,6 +235,7 @@ impl Flow {
         self.held = room.is_pending();
         if self.held {
             self.window.rest(spares);
+            self.rest_pipe(spares);
         } else {
             self.ask_at = self.written + STRIDE;
         }
@@ -248,7 +266,7 @@ impl Flow {
     pub(crate) fn discard_buffered(&mut self) -> Result<(), Stopped> {
         self.drop_pending();
         self.chunks = false;
-        while !self.has_ended() && !self.window.raw().is_empty() {
+        while !self.has_ended() && self.window.has_raw() {
             self.stage()?;
             self.drop_pending();
         }
@@ -284,8 +302,8 @@ impl Flow {
     }
 
     fn can_stage(&self) -> bool {
-        let free = self.window.content().is_empty() && self.tail.is_empty();
-        let more = if self.has_ended() { !self.closed } else { !self.window.raw().is_empty() };
+        let free = !self.window.has_content() && self.tail.is_empty();
+        let more = if self.has_ended() { !self.closed } else { self.window.has_raw() };
         free && more
     }
 
@@ -329,7 +347,7 @@ impl Flow {
         spares: &mut Spares,
     ) -> Poll<io::Result<usize>> {
         // One read used up all the room, and the receiver takes what it gets: the body is a long one.
-        let takes_all = self.window.content().is_empty() && self.written >= PROVEN;
+        let takes_all = !self.window.has_content() && self.written >= PROVEN;
         if takes_all && self.window.is_full() && self.is_long() {
             self.window.grow(spares);
         }
@@ -359,6 +377,10 @@ impl Flow {
     /// Writes all that is pending, together as far as the socket takes it.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
         while self.is_pending() {
+            if self.has_piped() {
+                ready!(self.poll_drain_pipe(cx, to))?;
+                continue;
+            }
             let parts = [&self.text[self.text_sent..], self.window.content(), &self.tail[self.tail_sent..]];
             let written = ready!(self.gather.poll_write(cx, to, parts))?;
             if written == 0 {

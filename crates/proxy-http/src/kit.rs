@@ -35,8 +35,10 @@ impl Kit {
         self.text.clear();
         self.response.clear();
         self.up.reset();
+        self.up.rest_pipe(spares);
         self.up.window.settle(spares);
         self.down.reset();
+        self.down.rest_pipe(spares);
         let surplus = self.down.window.raw().len();
         self.down.window.skip(surplus);
         self.down.window.settle(spares);

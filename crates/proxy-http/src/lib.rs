@@ -23,4 +23,5 @@ pub mod executor;
 pub mod listen;
 pub mod message;
 pub mod names;
+mod pipe;
 pub mod transaction;

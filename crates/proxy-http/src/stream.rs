@@ -9,14 +9,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::{SpliceFlags, splice};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+
+use crate::pipe::{FILL, Pipe};
 
 /// A connected TCP socket.
 #[derive(Debug)]
 pub(crate) struct Stream {
     state: State,
+    /// The peer has read a long body.
+    is_proven: bool,
 }
 
 /// An accepted socket is registered with the reactor only when it would block: a client that sends its request
@@ -32,12 +37,12 @@ enum State {
 impl Stream {
     /// A socket just accepted, non-blocking.
     pub(crate) const fn accepted(socket: std::net::TcpStream) -> Self {
-        Self { state: State::Fresh(socket) }
+        Self { state: State::Fresh(socket), is_proven: false }
     }
 
     /// A socket that the reactor connected.
     pub(crate) const fn connected(socket: TcpStream) -> Self {
-        Self { state: State::Registered(socket) }
+        Self { state: State::Registered(socket), is_proven: false }
     }
 
     /// Whether the reactor does not know it yet.
@@ -89,6 +94,57 @@ impl Stream {
             }
         }
         Pin::new(self.registered()?).poll_write_vectored(cx, parts)
+    }
+
+    /// Moves at most `most` bytes, not 0, into a pipe that is empty. `Ok(0)` is the end.
+    pub(crate) fn poll_fill_pipe(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        debug_assert_eq!(pipe.held(), 0, "only the socket is waited for, never room in the pipe");
+        let socket = self.registered()?;
+        loop {
+            ready!(socket.poll_read_ready(cx))?;
+            let moved = socket.try_io(Interest::READABLE, || {
+                Ok(splice(&*socket, None, &pipe.inlet, None, most.min(FILL), SpliceFlags::NONBLOCK)?)
+            });
+            if let Poll::Ready(moved) = settled(moved) {
+                pipe.filled(*moved.as_ref().unwrap_or(&0));
+                return Poll::Ready(moved);
+            }
+        }
+    }
+
+    /// Moves some of what is in a pipe, which is not empty, out of it.
+    pub(crate) fn poll_drain_pipe(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+    ) -> Poll<io::Result<usize>> {
+        debug_assert!(pipe.held() > 0, "only the socket is waited for, never bytes in the pipe");
+        let socket = self.registered()?;
+        loop {
+            ready!(socket.poll_write_ready(cx))?;
+            let moved = socket.try_io(Interest::WRITABLE, || {
+                Ok(splice(&pipe.outlet, None, &*socket, None, pipe.held(), SpliceFlags::NONBLOCK)?)
+            });
+            if let Poll::Ready(moved) = settled(moved) {
+                pipe.drained(*moved.as_ref().unwrap_or(&0));
+                return Poll::Ready(moved);
+            }
+        }
+    }
+
+    /// The peer was seen to read what is sent to it.
+    pub(crate) const fn prove(&mut self) {
+        self.is_proven = true;
+    }
+
+    /// Whether it ever was.
+    pub(crate) const fn is_proven(&self) -> bool {
+        self.is_proven
     }
 
     /// Ready when the system takes more to be written, as it knows at this instant and not as the reactor has heard
@@ -178,6 +234,16 @@ impl Stream {
             self.state = State::Registered(TcpStream::from_std(socket)?);
         }
         Ok(())
+    }
+}
+
+/// Pending where the call is to be made again, once the reactor says so.
+fn settled<T>(done: io::Result<T>) -> Poll<io::Result<T>> {
+    match done {
+        Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+            Poll::Pending
+        }
+        done => Poll::Ready(done),
     }
 }
 

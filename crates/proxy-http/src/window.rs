@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use crate::pipe::Pipes;
+
 /// Holds a head and a typical body.
 const SMALL: usize = 32 * 1024;
 /// For bodies that go on and on: fewer system calls for each byte.
@@ -21,9 +23,16 @@ pub(crate) struct Spares {
     large: Vec<Vec<u8>>,
     /// Large ones that are out.
     lent: usize,
+    /// For what need not come into memory at all.
+    pub(crate) pipes: Pipes,
 }
 
 impl Spares {
+    /// None yet, and room for `pipes` pipes.
+    pub(crate) fn with_pipes(pipes: usize) -> Self {
+        Self { pipes: Pipes::new(pipes), ..Self::default() }
+    }
+
     /// Large ones that are out at the same time. One goes back as soon as its bytes are written, so that only
     /// receivers that do not keep up hold any; this bounds what all of them together can hold.
     const MOST_LENT: usize = 32;
@@ -73,6 +82,16 @@ impl Window {
     /// What was read and not looked at.
     pub(crate) fn raw(&self) -> &[u8] {
         &self.space[self.raw.clone()]
+    }
+
+    /// Whether anything is ready to be sent.
+    pub(crate) fn has_content(&self) -> bool {
+        !self.content.is_empty()
+    }
+
+    /// Whether anything was read and not looked at.
+    pub(crate) fn has_raw(&self) -> bool {
+        !self.raw.is_empty()
     }
 
     /// Drops `count` bytes from the front of the content: they are sent.

@@ -23,13 +23,18 @@ struct Fixed {
 }
 
 /// Room for as many clients as MaxConnections asks for (`asked`), but no more than the limit of open files bears; and
-/// for refused clients that an executor may keep. The server may be at work.
-pub(crate) fn room(asked: Option<usize>, executors: usize, listeners: usize) -> (usize, usize) {
+/// what executors may keep beside them. The server may be at work.
+pub(crate) fn room(asked: Option<usize>, executors: usize, listeners: usize) -> Shares {
     let Some(limit) = getrlimit(Resource::Nofile).current else {
-        return (asked.unwrap_or(UNLIMITED), MOST_LINGERING as usize);
+        return Shares {
+            clients: asked.unwrap_or(UNLIMITED),
+            lingering: MOST_LINGERING as usize,
+            pipes: MOST_PIPES as usize,
+        };
     };
     let fixed = Fixed { open: open_files(), executors: executors as u64, listeners: listeners as u64 };
-    let (bears, lingering) = share(limit, fixed);
+    let shares = share(limit, fixed);
+    let bears = shares.clients;
     if let Some(asked) = asked.filter(|asked| *asked > bears) {
         let wanted = limit + 2 * (asked - bears) as u64;
         warn!(
@@ -38,15 +43,15 @@ pub(crate) fn room(asked: Option<usize>, executors: usize, listeners: usize) -> 
              `ulimit -n {wanted}`"
         );
     }
-    (asked.map_or(bears, |asked| asked.min(bears)), lingering)
+    Shares { clients: asked.map_or(bears, |asked| asked.min(bears)), ..shares }
 }
 
-/// Those that are neither sockets nor a reactor's: clients and executors come and go.
+/// Those that are neither sockets, a reactor's nor pipes of bodies: clients and executors come and go.
 fn open_files() -> u64 {
     let Ok(files) = fs::read_dir("/proc/self/fd") else { return USUAL };
     let is_passing = |link: &Path| {
         let link = link.to_string_lossy();
-        link.starts_with("socket:") || link.starts_with("anon_inode:")
+        ["socket:", "anon_inode:", "pipe:"].iter().any(|kind| link.starts_with(kind))
     };
     let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
     links.filter(|link| !is_passing(link)).count() as u64
@@ -58,18 +63,32 @@ const USUAL: u64 = 32;
 const UNLIMITED: usize = 1_000_000;
 /// Refused clients that an executor keeps open for a while.
 const MOST_LINGERING: u64 = 8;
-/// For the admin socket, signals, the reactors of both, and whatever the system opens on our behalf, as for looking up
-/// names.
+/// Pipes of an executor that long bodies go through; without one they go through memory.
+const MOST_PIPES: u64 = 32;
+/// For the admin socket, signals, the reactors of both, logs that are pipes, and whatever the system opens on our behalf,
+/// as for looking up names.
 const RESERVE: u64 = 16;
 
-/// Clients that so many files bear, and refused ones that an executor may keep.
-fn share(limit: u64, fixed: Fixed) -> (usize, usize) {
+/// What files are for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shares {
+    pub(crate) clients: usize,
+    /// Refused clients that an executor may keep.
+    pub(crate) lingering: usize,
+    /// Pipes that an executor may have.
+    pub(crate) pipes: usize,
+}
+
+/// What so many files bear.
+fn share(limit: u64, fixed: Fixed) -> Shares {
     let lingering = (limit / 64).min(MOST_LINGERING);
-    // A reactor has two; listeners are shared, but each has a spare.
-    let executor = 2 + fixed.listeners + lingering;
+    let pipes = (limit / 128).min(MOST_PIPES);
+    // A reactor has two; listeners are shared, but each has a spare; a pipe has two ends.
+    let executor = 2 + fixed.listeners + lingering + 2 * pipes;
     let taken = fixed.open + fixed.listeners + fixed.executors * executor + RESERVE;
     let clients = (limit.saturating_sub(taken) / 2).max(1);
-    (usize::try_from(clients).unwrap_or(UNLIMITED), lingering as usize)
+    let clients = usize::try_from(clients).unwrap_or(UNLIMITED);
+    Shares { clients, lingering: lingering as usize, pipes: pipes as usize }
 }
 
 #[cfg(test)]
@@ -79,8 +98,9 @@ mod tests {
     #[test]
     fn a_client_takes_two() {
         let fixed = Fixed { open: 12, executors: 2, listeners: 1 };
-        assert_eq!(share(1024, fixed), ((1024 - 12 - 1 - 22 - 16) / 2, 8));
-        assert_eq!(share(64, fixed), ((64 - 12 - 1 - 8 - 16) / 2, 1));
-        assert_eq!(share(10, fixed), (1, 0), "one is served as long as it can be");
+        let shares = |clients, lingering, pipes| Shares { clients, lingering, pipes };
+        assert_eq!(share(1024, fixed), shares((1024 - 12 - 1 - 22 - 32 - 16) / 2, 8, 8));
+        assert_eq!(share(64, fixed), shares((64 - 12 - 1 - 8 - 16) / 2, 1, 0));
+        assert_eq!(share(10, fixed), shares(1, 0, 0), "one is served as long as it can be");
     }
 }

@@ -214,7 +214,7 @@ impl Reloader {
         let is_same = asked == old.conf().max_connections
             && executors == self.executors.counts().at_work
             && listeners == self.holdings().listening.len();
-        (!is_same).then(|| descriptors::room(asked, executors, listeners).0)
+        (!is_same).then(|| descriptors::room(asked, executors, listeners).clients)
     }
 
     /// The first line says what there is to know, the others where.

@@ -80,11 +80,11 @@ impl Ready {
         set_module_level(levels.loudest());
         log.change(levels, error_log);
         let asked = generation.conf().max_connections;
-        let (most, lingering) = descriptors::room(asked, executors, listening.len());
+        let room = descriptors::room(asked, executors, listening.len());
         let shared = Shared::new(
             Arc::new(generation),
             Arc::new(access_logs),
-            Capacity::new(most, lingering),
+            Capacity::new(room.clients, room.lingering, room.pipes),
             trace::observation(),
         );
         let start = Start { options, log, shared, executors, listening, admin, pid_file };

@@ -13,15 +13,16 @@ use tracing::warn;
 pub struct Capacity {
     most: AtomicUsize,
     lingering: usize,
+    pipes: usize,
     connected: AtomicUsize,
 }
 
 impl Capacity {
     /// Room for `most` clients (MaxConnections), and in each executor for `lingering` sockets of those that were
-    /// refused, which are kept until others need the place.
+    /// refused, which are kept until others need the place, and for `pipes` pipes that long bodies go through.
     #[must_use]
-    pub const fn new(most: usize, lingering: usize) -> Self {
-        Self { most: AtomicUsize::new(most), lingering, connected: AtomicUsize::new(0) }
+    pub const fn new(most: usize, lingering: usize, pipes: usize) -> Self {
+        Self { most: AtomicUsize::new(most), lingering, pipes, connected: AtomicUsize::new(0) }
     }
 
     /// The most that there may be.
@@ -33,6 +34,11 @@ impl Capacity {
     /// Makes room for `most` clients from now on; those that are too many then may stay.
     pub fn resize(&self, most: usize) {
         self.most.store(most, Relaxed);
+    }
+
+    /// The pipes of an executor.
+    pub(crate) const fn pipes(&self) -> usize {
+        self.pipes
     }
 
     /// How many there are.
@@ -160,7 +166,7 @@ mod tests {
 
     #[test]
     fn there_is_room_until_there_are_too_many() {
-        let capacity = Capacity::new(2, 0);
+        let capacity = Capacity::new(2, 0, 0);
         assert!(capacity.enter() && capacity.enter() && !capacity.enter());
         assert_eq!(capacity.connected(), 2);
         capacity.leave();

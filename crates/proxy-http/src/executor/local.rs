@@ -59,7 +59,7 @@ impl Local {
             number,
             clock,
             caller: Caller::seeded(number, seed()),
-            spares: RefCell::default(),
+            spares: RefCell::new(Spares::with_pipes(shared.capacity.pipes())),
             pool: RefCell::new(Pool::new(Rc::clone(&pinned))),
             pinned: RefCell::new(pinned),
             coroutines: RefCell::default(),
@@ -157,11 +157,12 @@ impl Local {
         self.refusals.borrow_mut().make_round(&self.shared.capacity);
     }
 
-    /// Gives back the descriptors that can be spared: those of idle endpoint connections and of refused clients at
-    /// once, that of a client that idles as soon as its task runs.
+    /// Gives back the descriptors that can be spared: those of idle endpoint connections, of refused clients and of
+    /// idle pipes at once, that of a client that idles as soon as its task runs.
     pub(crate) fn make_room(&self) {
         self.pool.borrow_mut().close_all();
         self.refusals.borrow_mut().close_all();
+        self.spares.borrow_mut().pipes.close_idle();
         self.evict();
     }
 

@@ -74,7 +74,7 @@ impl Proxy {
         let addr = listener.local_addr().unwrap();
         let (sender, log) = mpsc::channel();
         let generation = generation(conf);
-        let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4);
+        let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4, 4);
         let recorder = Arc::new(Recorder(Mutex::new(sender)));
         let observation = Arc::new(Observation::new(|| 0));
         let shared = Arc::new(Shared::new(Arc::new(generation), recorder, capacity, observation));

@@ -35,7 +35,7 @@ fn executors() -> (Ends, SocketAddr, mpsc::Sender<()>) {
     let listener = proxy_http::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = listener.local_addr().unwrap();
     let (go_on, told) = mpsc::channel();
-    let (log, capacity) = (Arc::new(Blocking(Mutex::new(told))), Capacity::new(100, 0));
+    let (log, capacity) = (Arc::new(Blocking(Mutex::new(told))), Capacity::new(100, 0, 0));
     let shared = Shared::new(Arc::new(generation()), log, capacity, crate::trace::observation());
     (Executors::prepare([Arc::new(listener)].into(), Arc::new(shared)), addr, go_on)
 }
