@@ -1,4 +1,5 @@
-//! What `cargo xtask bench` puts on both sides of a proxy: clients in a closed or an open loop, and an origin.
+//! What `cargo xtask bench` puts on both sides of a proxy: clients in a closed or an open loop, and an origin. And in
+//! its place, to compare with: the floor.
 //!
 //! Both are one thread over epoll with prebuilt messages, so that they take as little as they can of the core that
 //! they share: what is measured is the proxy between them. Each response is checked for its status and length; a
@@ -8,6 +9,7 @@
 
 pub mod accounts;
 pub mod drive;
+pub mod floor;
 pub mod hold;
 pub mod origin;
 pub mod plan;

@@ -31,6 +31,7 @@ pub(crate) struct Programs {
     pub(crate) module: PathBuf,
     pub(crate) load: PathBuf,
     pub(crate) origin: PathBuf,
+    pub(crate) floor: PathBuf,
 }
 
 impl Programs {
@@ -50,6 +51,7 @@ impl Programs {
             module,
             load: built.join("load"),
             origin: built.join("origin"),
+            floor: built.join("floor"),
         })
     }
 

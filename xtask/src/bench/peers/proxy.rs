@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Nginx,
     Haproxy,
     Httpd,
+    /// No proxy: what the system alone costs whoever passes requests on.
+    Floor,
 }
 
 impl Kind {
@@ -30,13 +32,14 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
             Self::Httpd => "httpd",
+            Self::Floor => "floor",
         }
     }
 
     /// Debian's and Ubuntu's package.
     pub(crate) fn package(self) -> &'static str {
         match self {
-            Self::Proxyd => "proxyd",
+            Self::Proxyd | Self::Floor => "proxyd",
             Self::Nginx => "nginx-light",
             Self::Haproxy => "haproxy",
             Self::Httpd => "apache2-bin",
@@ -45,7 +48,7 @@ impl Kind {
 
     fn programs(self) -> &'static [&'static str] {
         match self {
-            Self::Proxyd => &[],
+            Self::Proxyd | Self::Floor => &[],
             Self::Nginx => &["nginx"],
             Self::Haproxy => &["haproxy"],
             Self::Httpd => &["httpd", "apache2"],
@@ -92,6 +95,12 @@ impl Proxy {
         Self { kind: Kind::Proxyd, version: version(&program, "-v"), program }
     }
 
+    /// What to compare all of them with.
+    pub(crate) fn floor(programs: &Programs) -> Self {
+        let version = "no proxy: reads, writes and waits as few times as passing on takes".to_owned();
+        Self { kind: Kind::Floor, version, program: programs.floor.clone() }
+    }
+
     /// A peer, if it is installed.
     pub(crate) fn installed(kind: Kind) -> Option<Self> {
         let path = env::var_os("PATH").unwrap_or_default();
@@ -110,7 +119,10 @@ impl Proxy {
         let addr = free_port()?;
         let name = format!("{}{}", self.kind.name(), variant(task));
         let conf = task.dir.join(format!("{name}.conf"));
-        fs::write(&conf, conf::text(self, task, addr, &name)?).with_context(|| conf.display().to_string())?;
+        if self.kind != Kind::Floor {
+            let text = conf::text(self, task, addr, &name)?;
+            fs::write(&conf, text).with_context(|| conf.display().to_string())?;
+        }
         let output = task.dir.join(format!("{name}.out"));
         let file = File::create(&output).with_context(|| output.display().to_string())?;
         let mut command = Command::new(&self.program);
@@ -120,6 +132,7 @@ impl Proxy {
             // Not as a daemon, and without a second process that only watches.
             Kind::Haproxy => command.arg("-db").arg("-f").arg(&conf),
             Kind::Httpd => command.arg("-d").arg(task.dir).arg("-f").arg(&conf).arg("-DFOREGROUND"),
+            Kind::Floor => command.args([addr, task.origins[0]].map(|addr| addr.to_string())),
         };
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         // A second executor gets a core of its own; where there are but two, it shares the clients'.

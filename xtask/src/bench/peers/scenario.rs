@@ -7,7 +7,7 @@ use super::check::Check;
 use super::figures::{ratio, thousands};
 use super::load::{Load, Round};
 use super::page::{Part, Plot};
-use super::proxy::{Kind, Serving};
+use super::proxy::{Kind, Proxy, Serving};
 use super::rounds::{Rounds, interleaved};
 use super::table::Table;
 
@@ -66,6 +66,8 @@ pub(crate) const ALL: &[Scenario] = &[
     },
 ];
 
+/// What the floor passes on in one piece.
+const WHOLE: usize = 16 << 10;
 /// Latency at the 99th percentile may be this much of the best peer's.
 const LATENCY: f64 = 1.1;
 
@@ -112,21 +114,26 @@ pub(crate) fn run(bench: &Bench, scenario: &Scenario) -> Result<Part> {
 
 fn measure(bench: &Bench, scenario: &Scenario) -> Result<(Vec<Row>, f64)> {
     let task = bench.task(scenario.log, 1);
+    let mut all = bench.proxies.clone();
+    // It passes on messages that come in one piece.
+    if scenario.size <= WHOLE {
+        all.push(Proxy::floor(&bench.programs));
+    }
     let mut serving: Vec<Serving> = Vec::new();
-    for proxy in &bench.proxies {
+    for proxy in &all {
         serving.push(proxy.start(&task)?);
     }
     let proxies: Vec<_> =
-        bench.proxies.iter().zip(&serving).map(|(proxy, serving)| (proxy.kind.name(), serving)).collect();
+        all.iter().zip(&serving).map(|(proxy, serving)| (proxy.kind.name(), serving)).collect();
     let closed_loop = Load { size: scenario.size, close: scenario.close, ..s1(bench.options.seconds) };
     let closed = interleaved(bench, &proxies, &closed_loop, true)?;
-    let rate = fixed_rate(&bench.proxies.iter().map(|proxy| proxy.kind).collect::<Vec<_>>(), &closed);
+    let rate = fixed_rate(&all.iter().map(|proxy| proxy.kind).collect::<Vec<_>>(), &closed);
     // Where each request opens a connection, those that overlap are not held back by a number of clients.
     let connections = if scenario.close { 512 } else { closed_loop.connections };
     let open_loop = Load { rate: Some(rate), connections, ..closed_loop };
     let open = interleaved(bench, &proxies, &open_loop, true)?;
     let mut rows = Vec::new();
-    for (((proxy, serving), closed), open) in bench.proxies.iter().zip(serving).zip(closed).zip(open) {
+    for (((proxy, serving), closed), open) in all.iter().zip(serving).zip(closed).zip(open) {
         let resident = serving.running.resident();
         serving.running.stop().with_context(|| proxy.kind.name())?;
         rows.push(Row { kind: proxy.kind, closed, open, resident });
@@ -137,7 +144,7 @@ fn measure(bench: &Bench, scenario: &Scenario) -> Result<(Vec<Row>, f64)> {
 /// Half of what the slowest peer can do; of what proxyd can where there is no peer.
 fn fixed_rate(kinds: &[Kind], closed: &[Rounds]) -> f64 {
     let speeds = |peers: bool| {
-        let rounds = kinds.iter().zip(closed).filter(move |(kind, _)| !peers || **kind != Kind::Proxyd);
+        let rounds = kinds.iter().zip(closed).filter(move |(kind, _)| !peers || Kind::PEERS.contains(kind));
         rounds.map(|(_, rounds)| rounds.median(Round::per_second)).min_by(f64::total_cmp)
     };
     speeds(true).or_else(|| speeds(false)).unwrap_or(0.0) / 2.0
@@ -195,7 +202,7 @@ impl Row {
 }
 
 fn best_peer(rows: &[Row], of: impl Fn(&Row) -> f64) -> Option<f64> {
-    rows.iter().filter(|row| row.kind != Kind::Proxyd).map(of).max_by(f64::total_cmp)
+    rows.iter().filter(|row| Kind::PEERS.contains(&row.kind)).map(of).max_by(f64::total_cmp)
 }
 
 fn checks(scenario: &Scenario, rows: &[Row]) -> Vec<Check> {

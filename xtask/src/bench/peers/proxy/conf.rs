@@ -24,6 +24,7 @@ pub(super) fn text(proxy: &Proxy, task: &Task<'_>, addr: SocketAddr, name: &str)
         Kind::Nginx => nginx(task, addr, &log),
         Kind::Haproxy => haproxy(task, addr),
         Kind::Httpd => httpd(task, addr, &log, &modules_of(&proxy.program)?),
+        Kind::Floor => String::new(),
     })
 }
 
