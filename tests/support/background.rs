@@ -38,8 +38,9 @@ impl Background {
         let pid = started(run).unwrap_or_else(|| panic!("nothing was started: {run:?}"));
         let process = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap();
         let error_log = setup.root().join("error_log");
-        let log = wait_for_file(&error_log, &format!("[pid {pid}:"));
-        let ready = log.lines().rfind(|line| line.contains("listening on 127.0.0.1:")).unwrap();
+        // With -E it is in that file, and otherwise on standard error.
+        let said = format!("{}{}", std::fs::read_to_string(&error_log).unwrap_or_default(), run.stderr);
+        let ready = said.lines().rfind(|line| line.contains("listening on 127.0.0.1:")).unwrap();
         let port = ready.split("127.0.0.1:").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
         Self { pid, addr: (Ipv4Addr::LOCALHOST, port).into(), process, error_log }
     }

@@ -86,12 +86,17 @@ impl Launch {
 
     /// Says what a server in the background will not be able to.
     pub(crate) fn warn_of_lost_log(&self, conf: &ServerConf, options: &Options, messages: &Messages) {
-        if self.detached.is_some() && conf.error_log == LogTarget::Stderr && options.startup_log.is_none() {
+        if self.is_in_background() && conf.error_log == LogTarget::Stderr && options.startup_log.is_none() {
             messages.say(
                 "proxyd: the error log goes to standard error, which a server in the background does not have: \
                  write `ErrorLog logs/error_log`, or start with -E FILE",
             );
         }
+    }
+
+    /// Whether `-k` waits until the server is ready.
+    pub(crate) const fn is_in_background(&self) -> bool {
+        self.detached.is_some()
     }
 
     /// Tells all who wait that the server accepts connections. `status` is one line.

@@ -40,8 +40,8 @@ fn served(options: &Options, by: By) -> Result<Ended, Ended> {
     let line = ready.line();
     let is_log_elsewhere = ready.prepared.generation.conf().error_log != LogTarget::Stderr;
     let mut running = ready.start(&messages)?;
-    if is_log_elsewhere {
-        // Whoever starts us in the foreground sees it, wherever the log is.
+    if is_log_elsewhere || launch.is_in_background() {
+        // Whoever starts us sees it, wherever the log is, and whether or not it gets there before we let go.
         messages.say(&line);
     }
     launch.ready(&line);
