@@ -103,6 +103,9 @@ impl Running {
     /// Tells the executors; later phases cannot be taken back.
     pub(crate) fn tell(&self, phase: Phase) {
         self.ends.executors().tell(phase);
+        if phase > Phase::Running {
+            self.holdings.lock().unwrap_or_else(PoisonError::into_inner).listening.clear();
+        }
     }
 
     /// See [`Ends::next`].
