@@ -122,7 +122,7 @@ fn more_connections_than_files_bear_are_cut_down_with_a_warning() {
 #[test]
 fn beyond_max_connections_the_answer_is_a_503_with_its_request_unread() {
     let origin = Origin::named("ok");
-    let server =
+    let mut server =
         Server::conf(&format!("Executors 1\nMaxConnections 2\nProxyPass / {}/\nTimeout 20\n", origin.url()));
     // In the middle of their requests, they do not make room for anybody.
     let mut busy: Vec<Client> = (0..2).map(|_| server.client()).collect();
@@ -139,6 +139,8 @@ fn beyond_max_connections_the_answer_is_a_503_with_its_request_unread() {
         assert_eq!(response.field("Connection"), Some("close"));
         assert_eq!(response.text(), "503 Service Unavailable: the server has too many connections");
     }
+    // The answer may be here before the line is.
+    server.wait_for_log("refused with 503");
     assert_eq!(server.log_lines("refused with 503").len(), 1, "{}", server.log());
     for mut client in busy {
         client.send(b"lf");

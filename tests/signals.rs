@@ -130,24 +130,15 @@ fn winch_and_pipe_do_nothing() {
 fn usr2_and_alrm_end_nothing_and_say_so() {
     let origin = Origin::named("ok");
     let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
-    for (signal, name) in [(Signal::USR2, "USR2"), (Signal::ALARM, "ALRM")] {
+    for (signal, name, said) in [
+        (Signal::USR2, "USR2", "reserved for handing the sockets to a new program"),
+        (Signal::ALARM, "ALRM", "nothing is done on this signal"),
+    ] {
         server.signal(signal);
         let line = server.wait_for_log(&format!("{name}: "));
-        assert!(line.contains("nothing is done on this signal"), "{line}");
+        assert!(line.contains(said), "{line}");
     }
     server.signal(Signal::XFSZ);
     assert_eq!(server.get("/").text(), "ok");
     assert_eq!(server.stop().0.code(), Some(0));
-}
-
-#[test]
-fn the_pid_file_holds_the_pid_while_the_server_runs() {
-    let server = Server::conf("PidFile proxyd.pid\n");
-    let file = server.root().join("proxyd.pid");
-    let text = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(text.trim_end(), server.process().pid().to_string());
-    let mut server = server;
-    server.signal(Signal::TERM);
-    server.wait();
-    assert!(!file.exists(), "it is gone with the server");
 }

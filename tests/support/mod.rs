@@ -1,7 +1,9 @@
 //! What the end-to-end tests stand on: a server, origins that behave as told, clients that send bytes, module files.
 
+pub(crate) mod activation;
 pub(crate) mod admin;
 pub(crate) mod author;
+pub(crate) mod background;
 pub(crate) mod backlog;
 pub(crate) mod client;
 pub(crate) mod crowd;

@@ -33,7 +33,9 @@ pub(crate) fn command(files: Option<u32>) -> Command {
             shell
         }
     };
-    command.env_remove("PROXYD_CONF");
+    for name in ["PROXYD_CONF", "NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID"] {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -63,9 +65,13 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    pub(crate) fn spawn(command: Command) -> Self {
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    /// With something on its standard input.
+    pub(crate) fn spawn_with(mut command: Command, stdin: Stdio) -> Self {
+        let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let text = Arc::new(Mutex::new(String::new()));
         let readers = vec![
             keep_lines(child.stdout.take().unwrap(), Arc::clone(&text)),

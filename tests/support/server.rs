@@ -106,7 +106,12 @@ impl Setup {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Server {
-        let mut process = Watched::spawn(self.command());
+        let process = Watched::spawn(self.command());
+        self.started(process)
+    }
+
+    /// Waits until the server that was started from this in another way listens.
+    pub(crate) fn started(self, mut process: Watched) -> Server {
         let line = process.wait_for_line("listening on ");
         let port = line
             .rsplit_once("listening on 127.0.0.1:")

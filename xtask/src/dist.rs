@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::cargo::{Profile, cargo, output_dir, root, run, target};
 use crate::modules::{self, place};
 
-/// Lays out `out`: `bin/proxyd`, `modules/mod_*.so`, `conf/`, `include/proxy_module.h`,
+/// Lays out `out`: `bin/proxyd`, `modules/mod_*.so`, `conf/` with the unit files, `include/proxy_module.h`,
 /// `sdk/`.
 ///
 /// # Errors

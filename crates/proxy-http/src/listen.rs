@@ -25,11 +25,26 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
+    prepare(&socket)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Makes a listening socket that somebody else has bound as if [`bind`] had; how many connections may wait at it
+/// remains with its owner.
+///
+/// # Errors
+/// Those of the system.
+pub fn adopt(listener: TcpListener) -> io::Result<TcpListener> {
+    let socket = Socket::from(listener);
+    prepare(&socket)?;
+    Ok(socket.into())
+}
+
+fn prepare(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     // A slow reader makes a socket writable by every little that it takes, and is not thought silent while megabytes
     // of its response wait in the system.
     socket.set_tcp_notsent_lowat(UNSENT)?;
-    socket.set_nonblocking(true)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    socket.set_nonblocking(true)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::module;
 use crate::reload_verb::Reload;
@@ -16,6 +16,10 @@ mod tests;
 pub(crate) enum Command {
     /// Serve, in the foreground.
     Run(Options),
+    /// `-k`: start a server, or tell the one that runs.
+    Control(Options, Action),
+    /// Serve in the background, as `-k` has started us to.
+    Detached(Options),
     /// `-t` and all that implies it: check the configuration, then print.
     Check(Options, Check),
     /// `-l`.
@@ -35,6 +39,16 @@ pub(crate) enum Command {
     Module(module::Verb),
     /// `proxyd reload`.
     Reload(Reload),
+}
+
+/// What `-k` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Action {
+    Start,
+    Stop,
+    GracefulStop,
+    Restart,
+    Graceful,
 }
 
 /// What a check prints.
@@ -97,7 +111,7 @@ pub(crate) struct Options {
     name = "proxyd",
     about = "A reverse proxy and HTTP load balancer built of hooks and loadable modules",
     disable_help_subcommand = true,
-    after_help = "Without a verb the server runs in the foreground until TERM or INT.\n\
+    after_help = "Without a verb and without -k the server runs in the foreground until TERM or INT.\n\
                   Try: proxyd demo"
 )]
 struct Line {
@@ -135,8 +149,12 @@ struct Questions {
     /// Accepted without effect, as in httpd
     #[arg(short = 'T', hide = true)]
     no_document_root_check: bool,
-    #[arg(short = 'k', value_name = "SIGNAL", hide = true)]
-    signal: Option<String>,
+    /// Start a server in the background, or signal the one that holds the PidFile
+    #[arg(short = 'k', value_name = "ACTION")]
+    action: Option<Action>,
+    /// With -k, in the process that it starts.
+    #[arg(long, hide = true, requires = "action")]
+    detached: bool,
 }
 
 #[derive(Subcommand)]
@@ -174,6 +192,11 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
         }
         kind => misused(&error, by_verb || kind == ErrorKind::InvalidSubcommand),
     })?;
+    if line.verb.is_some() && line.questions.action.is_some() {
+        let text =
+            "proxyd: -k takes no verb: it is for the server that the configuration describes\n".to_owned();
+        return Err(Refused { text, to_stdout: false, code: 2 });
+    }
     match line.verb {
         Some(Verb::Demo { keep }) => Ok(Command::Demo { keep }),
         Some(Verb::Module { verb }) => Ok(Command::Module(verb)),
@@ -188,15 +211,6 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
 
 /// Which of the flags decides, where several are given.
 fn asked(options: Options, questions: &Questions) -> Result<Command, Refused> {
-    if questions.signal.is_some() {
-        return Err(Refused {
-            text: "proxyd: -k is not there yet: the server runs in the foreground; stop it with \
-                   'kill -TERM PID' (graceful, with a deadline) or 'kill -QUIT PID' (without one)\n"
-                .to_owned(),
-            to_stdout: false,
-            code: 1,
-        });
-    }
     if questions.version {
         return Ok(Command::Version);
     }
@@ -213,11 +227,15 @@ fn asked(options: Options, questions: &Questions) -> Result<Command, Refused> {
     if questions.test || !dumps.is_empty() {
         return Ok(Command::Check(options, Check { dumps, verdict: questions.test }));
     }
-    Ok(Command::Run(options))
+    Ok(match questions.action {
+        None => Command::Run(options),
+        Some(_) if questions.detached => Command::Detached(options),
+        Some(action) => Command::Control(options, action),
+    })
 }
 
 fn dumps(options: &Options, questions: &Questions) -> Vec<Dump> {
-    let defined = |name: &str| options.defines.iter().any(|define| define == name);
+    let defined = |name| options.is_defined(name);
     let wanted = [
         (questions.virtual_hosts || defined("DUMP_VHOSTS"), Dump::VirtualHosts),
         (questions.virtual_hosts || defined("DUMP_RUN_CFG"), Dump::RunConfig),
@@ -230,7 +248,16 @@ fn dumps(options: &Options, questions: &Questions) -> Vec<Dump> {
 impl Options {
     /// `-X`, or the define that httpd has for it.
     pub(crate) fn one_executor(&self) -> bool {
-        self.debug || self.defines.iter().any(|define| define == "ONE_PROCESS")
+        self.debug || self.is_defined("ONE_PROCESS")
+    }
+
+    /// Whether even `-k start` stays in the foreground.
+    pub(crate) fn in_foreground(&self) -> bool {
+        self.one_executor() || self.is_defined("FOREGROUND") || self.is_defined("NO_DETACH")
+    }
+
+    fn is_defined(&self, name: &str) -> bool {
+        self.defines.iter().any(|define| define == name)
     }
 
     /// `-D` as name and value; an empty value is none.

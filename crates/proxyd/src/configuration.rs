@@ -37,13 +37,17 @@ pub(crate) fn read(options: &Options, messages: &Messages) -> Result<Configured,
 }
 
 /// What a configuration says as far as it could be understood, for whoever looks for its server. Errors are said only if
-/// it does not even name an AdminSocket.
+/// that is not enough.
 ///
 /// # Errors
 /// If there is nothing to read.
-pub(crate) fn understood(options: &Options, messages: &Messages) -> Result<ServerConf, Ended> {
+pub(crate) fn understood(
+    options: &Options,
+    messages: &Messages,
+    is_enough: impl FnOnce(&ServerConf) -> bool,
+) -> Result<ServerConf, Ended> {
     let configured = configured(options, messages)?;
-    if configured.conf.admin_socket.is_none() {
+    if !is_enough(&configured.conf) {
         report(&configured.diagnostics, &configured.sources, messages);
     }
     Ok(configured.conf)

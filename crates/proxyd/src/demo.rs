@@ -14,8 +14,10 @@ use origin::Origin;
 use place::Place;
 
 use crate::command_line::Options;
+use crate::launch::Launch;
 use crate::output::{self, Messages};
 use crate::running::Running;
+use crate::service::{Notifier, Pulse};
 use crate::signals::Signals;
 use crate::{Ended, server};
 
@@ -55,7 +57,7 @@ fn start(place: &Place) -> Result<(Running, SocketAddr), String> {
         ..Options::default()
     };
     let refused = |_| "the server did not start, for the reasons above".to_owned();
-    let prepared = server::prepare(&options, &Messages::Stderr).map_err(refused)?;
+    let prepared = server::prepare(&options, &Messages::Stderr, &mut Launch::default()).map_err(refused)?;
     let addr = prepared.addr().ok_or("the server listens nowhere")?;
     let running = prepared.start(&Messages::Stderr).map_err(refused)?;
     Ok((running, addr))
@@ -149,7 +151,8 @@ pub(crate) fn wait(mut running: Running) -> Result<Ended, String> {
     let runtime = runtime.map_err(|error| format!("no runtime for signals: {error}"))?;
     let followed = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        Ok::<_, std::io::Error>(signals.follow(&mut running, Some(Duration::from_secs(5))).await)
+        let mut pulse = Pulse::new(Notifier::default());
+        Ok::<_, std::io::Error>(signals.follow(&mut running, Some(Duration::from_secs(5)), &mut pulse).await)
     });
     running.end();
     followed.map_err(|error| format!("signals cannot be received: {error}"))

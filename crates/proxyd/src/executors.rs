@@ -172,6 +172,9 @@ impl Executors {
     pub(crate) fn tell(&self, phase: Phase) {
         let mut crew = self.crew();
         crew.orders.phase = crew.orders.phase.max(phase);
+        if phase > Phase::Running {
+            crew.orders.listeners = Listeners::default();
+        }
         crew.seated.iter().for_each(|seated| seated.tell(phase));
     }
 
@@ -223,6 +226,10 @@ impl Seated {
         self.orders.send_if_modified(|orders| {
             let is_later = phase > orders.phase;
             orders.phase = phase.max(orders.phase);
+            if is_later {
+                // Whoever accepts no more keeps no socket open at which others would wait in vain.
+                orders.listeners = Listeners::default();
+            }
             is_later
         });
     }

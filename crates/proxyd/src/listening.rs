@@ -13,6 +13,7 @@ use proxy_http::listen;
 use rustix::net::{Shutdown, shutdown};
 
 use crate::Ended;
+use crate::inherited::Inherited;
 use crate::output::Messages;
 
 /// A socket, and the address that was asked for: with port 0 it is bound to another.
@@ -20,12 +21,18 @@ use crate::output::Messages;
 pub(crate) struct Listening {
     asked: SocketAddr,
     socket: Arc<TcpListener>,
+    /// A service manager has it too, and goes on listening when we do not.
+    is_shared: bool,
 }
 
 impl Listening {
     /// A socket that is listened at already.
     pub(crate) fn new(asked: SocketAddr, socket: TcpListener) -> Self {
-        Self { asked, socket: Arc::new(socket) }
+        Self { asked, socket: Arc::new(socket), is_shared: false }
+    }
+
+    fn inherited(asked: SocketAddr, socket: TcpListener) -> Self {
+        Self { is_shared: true, ..Self::new(asked, socket) }
     }
 
     /// Where it is bound; none if the system does not say.
@@ -49,7 +56,7 @@ pub(crate) fn close_gone(old: Vec<Listening>, new: &[Listening]) {
         while Arc::strong_count(&gone.socket) > 1 && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
-        if Arc::strong_count(&gone.socket) > 1 {
+        if Arc::strong_count(&gone.socket) > 1 && !gone.is_shared {
             // Nothing is lost if it is closed just now.
             let _ = shutdown(&*gone.socket, Shutdown::Both);
         }
@@ -59,22 +66,24 @@ pub(crate) fn close_gone(old: Vec<Listening>, new: &[Listening]) {
 /// How long executors may take to close a socket.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Has a socket for each address: one of `current` that was asked for by the same address, each of them once, or a new
-/// one. Every address that cannot be had is said; the new sockets are closed again then.
+/// Has a socket for each address: one of `current` that was asked for by the same address, each of them once, or an
+/// inherited one, or a new one. Every address that cannot be had is said, and every inherited socket that no line names;
+/// the new sockets are closed again then.
 ///
 /// # Errors
 /// If there is any.
 pub(crate) fn listen(
     lines: &[Listen],
     current: &[Listening],
+    inherited: &mut Inherited,
     sources: &Sources,
     messages: &Messages,
 ) -> Result<Vec<Listening>, Ended> {
     let mut left: Vec<&Listening> = current.iter().collect();
     let mut have = |line: &Listen| match left.iter().position(|one| one.asked == line.addr) {
         Some(place) => Some(left.remove(place).clone()),
-        None => match listen::bind(line.addr) {
-            Ok(socket) => Some(Listening::new(line.addr, socket)),
+        None => match listen_at(line.addr, inherited) {
+            Ok(listening) => Some(listening),
             Err(error) => {
                 messages.say(format_args!("proxyd: {}", cannot_listen(line, &error, current, sources)));
                 None
@@ -82,7 +91,18 @@ pub(crate) fn listen(
         },
     };
     let had: Vec<Listening> = lines.iter().filter_map(&mut have).collect();
-    if had.len() == lines.len() { Ok(had) } else { Err(Ended::NotStarted) }
+    let unnamed = inherited.left();
+    for text in &unnamed {
+        messages.say(format_args!("proxyd: {text}"));
+    }
+    if unnamed.is_empty() && had.len() == lines.len() { Ok(had) } else { Err(Ended::NotStarted) }
+}
+
+fn listen_at(addr: SocketAddr, inherited: &mut Inherited) -> io::Result<Listening> {
+    match inherited.socket(addr) {
+        Some(socket) => Ok(Listening::inherited(addr, listen::adopt(socket)?)),
+        None => Ok(Listening::new(addr, listen::bind(addr)?)),
+    }
 }
 
 fn cannot_listen(line: &Listen, error: &io::Error, current: &[Listening], sources: &Sources) -> String {
@@ -116,16 +136,17 @@ mod tests {
         Listen { addr: addr.parse().unwrap(), span: None }
     }
 
-    fn listen_at(lines: &[Listen], current: &[Listening]) -> Result<Vec<Listening>, String> {
+    fn had(lines: &[Listen], current: &[Listening]) -> Result<Vec<Listening>, String> {
         let messages = Messages::kept();
-        listen(lines, current, &Sources::default(), &messages).map_err(|_| messages.into_text())
+        listen(lines, current, &mut Inherited::default(), &Sources::default(), &messages)
+            .map_err(|_| messages.into_text())
     }
 
     #[test]
     fn an_address_in_use_is_named_with_the_remedy() {
         let taken = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = taken.local_addr().unwrap();
-        let text = listen_at(&[Listen { addr, span: None }], &[]).unwrap_err();
+        let text = had(&[Listen { addr, span: None }], &[]).unwrap_err();
         assert_eq!(
             text,
             format!(
@@ -134,13 +155,13 @@ mod tests {
             )
         );
         let own = Listening::new("0.0.0.0:0".parse().unwrap(), taken);
-        let text = listen_at(&[Listen { addr, span: None }], &[own]).unwrap_err();
+        let text = had(&[Listen { addr, span: None }], &[own]).unwrap_err();
         assert!(text.contains(&format!("this server itself listens on {addr}")), "{text}");
     }
 
     #[test]
     fn an_address_is_free_once_its_socket_is_gone_whoever_still_has_it() {
-        let all = listen_at(&[line("127.0.0.1:0"), line("127.0.0.1:0")], &[]).unwrap();
+        let all = had(&[line("127.0.0.1:0"), line("127.0.0.1:0")], &[]).unwrap();
         let (kept, gone) = (all[..1].to_vec(), all[1].addr().unwrap());
         let stuck = Arc::clone(&all[1].socket);
         close_gone(all, &kept);
@@ -153,9 +174,9 @@ mod tests {
     #[test]
     fn what_is_asked_for_again_is_kept_each_once() {
         let any = "127.0.0.1:0";
-        let first = listen_at(&[line(any), line(any)], &[]).unwrap();
+        let first = had(&[line(any), line(any)], &[]).unwrap();
         let is_same = |a: &Listening, b: &Listening| Arc::ptr_eq(&a.socket, &b.socket);
-        let next = listen_at(&[line("[::1]:0"), line(any), line(any), line(any)], &first).unwrap();
+        let next = had(&[line("[::1]:0"), line(any), line(any), line(any)], &first).unwrap();
         assert!(is_same(&next[1], &first[0]) && is_same(&next[2], &first[1]));
         assert!(first.iter().all(|old| !is_same(&next[3], old) && !is_same(&next[0], old)));
     }

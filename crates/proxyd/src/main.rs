@@ -5,11 +5,15 @@ mod admin;
 mod command_line;
 mod config_path;
 mod configuration;
+mod control;
 mod demo;
 mod descriptors;
+mod detached;
 mod executors;
 mod files;
+mod inherited;
 mod introspection;
+mod launch;
 mod listening;
 mod logs;
 mod module;
@@ -21,6 +25,7 @@ mod reload_verb;
 mod retirement;
 mod running;
 mod server;
+mod service;
 mod signals;
 mod statics;
 mod trace;
@@ -28,6 +33,7 @@ mod trace;
 use std::process::ExitCode;
 
 use command_line::{Command, Refused};
+use launch::By;
 
 /// How a run of the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +52,9 @@ fn main() -> ExitCode {
         Err(refused) => return refuse(&refused),
     };
     let ended = printed(match command {
-        Command::Run(options) => server::run(&options),
+        Command::Run(options) => server::run(&options, By::Caller),
+        Command::Control(options, action) => control::run(&options, action),
+        Command::Detached(options) => server::run(&options, By::Background),
         Command::Check(options, check) => introspection::check(&options, &check),
         Command::ListCompiledIn => introspection::compiled_in(),
         Command::ListDirectives(options) => introspection::directives(&options),

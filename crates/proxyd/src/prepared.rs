@@ -11,6 +11,7 @@ use tracing::Level;
 use crate::admin::Socket;
 use crate::command_line::Options;
 use crate::configuration::{self, Built};
+use crate::launch::Launch;
 use crate::listening::{self, Listening};
 use crate::logs::{AccessLogs, Appender, Levels};
 use crate::output::Messages;
@@ -57,6 +58,7 @@ pub(crate) struct InForce<'a> {
 pub(crate) fn prepare(
     options: &Options,
     messages: &Messages,
+    launch: &mut Launch,
     in_force: Option<&InForce<'_>>,
 ) -> Result<Prepared, Ended> {
     let failed = |text: String| {
@@ -67,16 +69,16 @@ pub(crate) fn prepare(
     let old = in_force.map(|in_force| in_force.generation);
     let Built { generation, sources, .. } = configuration::build(configured, messages, old)?;
     let conf = generation.conf();
+    // Before anything is touched that the server which holds it has.
+    let pid_file = launch.pid_file(conf, in_force.and_then(|in_force| in_force.pid_file), messages)?;
     let levels = Levels::of(&conf.log_level, least_level(options));
     let error_log = Appender::open(&conf.error_log).map_err(failed)?;
     let access_logs = AccessLogs::open(conf).map_err(failed)?;
     descriptors::raise_limit();
     let current = in_force.map_or(&[][..], |in_force| in_force.listening);
-    let listening = listening::listen(&conf.listen, current, &sources, messages)?;
+    let listening = listening::listen(&conf.listen, current, &mut launch.inherited, &sources, messages)?;
     let there = in_force.and_then(|in_force| in_force.admin);
     let admin = wanted(conf.admin_socket.as_ref(), there, Socket::bind).map_err(failed)?;
-    let there = in_force.and_then(|in_force| in_force.pid_file);
-    let pid_file = wanted(conf.pid_file.as_ref(), there, PidFile::write).map_err(failed)?;
     let executors = if options.one_executor() { 1 } else { executors(conf) };
     Ok(Prepared { generation, access_logs, error_log, levels, listening, admin, pid_file, executors })
 }

@@ -21,12 +21,14 @@ pub(crate) use desk::{Account, Desk, Live, Outcome, Refusal};
 use crate::admin::Serving;
 use crate::command_line::Options;
 use crate::executors::Executors;
+use crate::launch::Launch;
 use crate::listening::{self, Listening};
 use crate::logs::ErrorLog;
 use crate::output::Messages;
 use crate::pid_file::PidFile;
 use crate::prepared::{self, InForce, Prepared, Wanted};
 use crate::retirement::Retirement;
+use crate::service::Notifier;
 use crate::{descriptors, server};
 use change::Change;
 
@@ -54,6 +56,7 @@ pub(crate) struct Reloader {
     pub(crate) holdings: Arc<Mutex<Holdings>>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) retirement: Arc<Retirement>,
+    pub(crate) notifier: Notifier,
 }
 
 /// As much as the main thread has: modules begin here.
@@ -105,6 +108,7 @@ impl Reloader {
             if asked > 1 {
                 info!(event = "signal_coalesced", asked, "{asked} have asked for one and the same reload");
             }
+            self.notifier.reloading();
             let outcome = catch_unwind(AssertUnwindSafe(|| self.reload())).unwrap_or_else(|payload| {
                 // The panic hook has told it; dropping the payload could panic again.
                 std::mem::forget(payload);
@@ -113,6 +117,7 @@ impl Reloader {
             if let Err(refusal) = &outcome {
                 self.tell(refusal);
             }
+            self.notifier.ready(&self.status(&outcome));
             self.desk.ended(&outcome);
         }
     }
@@ -156,7 +161,7 @@ impl Reloader {
             admin: admin.as_deref(),
             pid_file: pid_file.as_deref(),
         };
-        prepared::prepare(&self.options, messages, Some(&in_force))
+        prepared::prepare(&self.options, messages, &mut Launch::default(), Some(&in_force))
     }
 
     /// Changes everything at once, or nothing.
@@ -215,6 +220,18 @@ impl Reloader {
             && executors == self.executors.counts().at_work
             && listeners == self.holdings().listening.len();
         (!is_same).then(|| descriptors::room(asked, executors, listeners).clients)
+    }
+
+    /// What has come of a reload, in one line.
+    fn status(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Ok(live) => format!("generation {} is in force", live.number),
+            Err(refusal) => {
+                let number = self.executors.shared().published.number();
+                let first = refusal.text().lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+                format!("reload refused, generation {number} stays in force: {first}")
+            }
+        }
     }
 
     /// The first line says what there is to know, the others where.

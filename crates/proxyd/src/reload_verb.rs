@@ -54,7 +54,7 @@ pub(crate) fn run(reload: &Reload) -> Ended {
 /// The AdminSocket of the configuration, which may otherwise be wrong: then that is what the server will say.
 fn configured(options: &Options) -> Result<PathBuf, Ended> {
     let messages = introspection::messages(options)?;
-    let conf = configuration::understood(options, &messages)?;
+    let conf = configuration::understood(options, &messages, |conf| conf.admin_socket.is_some())?;
     conf.admin_socket.ok_or_else(|| {
         fail(
             "the configuration has no AdminSocket: reload with 'kill -HUP PID', or add one and restart the server \

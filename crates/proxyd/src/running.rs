@@ -16,6 +16,7 @@ use crate::pid_file::PidFile;
 use crate::prepared::Wanted;
 use crate::reload::{Desk, Holdings, Reloader, Reloading};
 use crate::retirement::Retirement;
+use crate::service::Notifier;
 
 /// A server at work, as the one who waits for its end has it.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Start {
     pub(crate) listening: Vec<Listening>,
     pub(crate) admin: Wanted<Socket>,
     pub(crate) pid_file: Wanted<PidFile>,
+    /// Who is told of reloads.
+    pub(crate) notifier: Notifier,
 }
 
 impl Running {
@@ -45,7 +48,7 @@ impl Running {
     /// # Errors
     /// What cannot be had; those that were started end again.
     pub(crate) fn start(start: Start) -> Result<Self, String> {
-        let Start { options, log, shared, executors: count, listening, admin, pid_file } = start;
+        let Start { options, log, shared, executors: count, listening, admin, pid_file, notifier } = start;
         let failed = |what: &str| {
             let what = what.to_owned();
             move |error: io::Error| format!("{what}: {error}")
@@ -76,6 +79,7 @@ impl Running {
             holdings: Arc::clone(&holdings),
             desk,
             retirement: Arc::clone(&retirement),
+            notifier,
         };
         let reloading = Reloading::start(reloader).map_err(failed("no thread can be had to reload"))?;
         Ok(Self { ends, holdings, reloading, retirement })
@@ -99,6 +103,9 @@ impl Running {
     /// Tells the executors; later phases cannot be taken back.
     pub(crate) fn tell(&self, phase: Phase) {
         self.ends.executors().tell(phase);
+        if phase > Phase::Running {
+            self.holdings.lock().unwrap_or_else(PoisonError::into_inner).listening.clear();
+        }
     }
 
     /// See [`Ends::next`].

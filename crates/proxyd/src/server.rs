@@ -10,36 +10,43 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::command_line::Options;
 use crate::introspection::{self, VERSION};
+use crate::launch::{By, Launch};
 use crate::listening::Listening;
 use crate::logs::{self, Appender, ErrorLayer, ErrorLog, Levels};
 use crate::output::Messages;
 use crate::prepared::{self, Prepared};
 use crate::running::{Running, Start};
+use crate::service::{Notifier, Pulse};
 use crate::signals::Signals;
 use crate::{Ended, descriptors, statics, trace};
 
 /// Serves until a signal says otherwise.
-pub(crate) fn run(options: &Options) -> Ended {
-    served(options).unwrap_or_else(|ended| ended)
+pub(crate) fn run(options: &Options, by: By) -> Ended {
+    served(options, by).unwrap_or_else(|ended| ended)
 }
 
-fn served(options: &Options) -> Result<Ended, Ended> {
+fn served(options: &Options, by: By) -> Result<Ended, Ended> {
+    let launch = Launch::begin(by, options);
     let messages = introspection::messages(options)?;
     let failed = |text: String| fail(&messages, &text);
+    let mut launch = launch.map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("no runtime for signals: {error}")))?;
     let _inside = runtime.enter();
     // Before anything can be stopped, so that no signal finds its default action.
     let mut signals =
         Signals::new().map_err(|error| failed(format!("signals cannot be received: {error}")))?;
-    let ready = prepare(options, &messages)?;
-    // Whoever starts us in the foreground sees it, wherever the log is.
-    let line = (ready.prepared.generation.conf().error_log != LogTarget::Stderr).then(|| ready.line());
+    let ready = prepare(options, &messages, &mut launch)?;
+    let line = ready.line();
+    let is_log_elsewhere = ready.prepared.generation.conf().error_log != LogTarget::Stderr;
     let mut running = ready.start(&messages)?;
-    if let Some(line) = line {
-        messages.say(line);
+    if is_log_elsewhere || launch.is_in_background() {
+        // Whoever starts us sees it, wherever the log is, and whether or not it gets there before we let go.
+        messages.say(&line);
     }
-    let ended = runtime.block_on(signals.follow(&mut running, None));
+    launch.ready(&line);
+    let mut pulse = Pulse::new(launch.notifier.clone());
+    let ended = runtime.block_on(signals.follow(&mut running, None, &mut pulse));
     running.end();
     info!("{VERSION} ended{}", if ended == Ended::Well { "" } else { " unclean" });
     Ok(ended)
@@ -50,16 +57,18 @@ pub(crate) struct Ready {
     options: Options,
     log: Arc<ErrorLog>,
     prepared: Prepared,
+    notifier: Notifier,
 }
 
 /// Reads, builds, opens and binds; what is wrong is said.
 ///
 /// # Errors
 /// If anything was.
-pub(crate) fn prepare(options: &Options, messages: &Messages) -> Result<Ready, Ended> {
+pub(crate) fn prepare(options: &Options, messages: &Messages, launch: &mut Launch) -> Result<Ready, Ended> {
     let log = begin_log(options).map_err(|text| fail(messages, &text))?;
-    let prepared = prepared::prepare(options, messages, None)?;
-    Ok(Ready { options: options.clone(), log, prepared })
+    let prepared = prepared::prepare(options, messages, launch, None)?;
+    launch.warn_of_lost_log(prepared.generation.conf(), options, messages);
+    Ok(Ready { options: options.clone(), log, prepared, notifier: launch.notifier.clone() })
 }
 
 impl Ready {
@@ -74,7 +83,7 @@ impl Ready {
     /// If threads cannot be had.
     pub(crate) fn start(self, messages: &Messages) -> Result<Running, Ended> {
         let line = self.line();
-        let Self { options, log, prepared } = self;
+        let Self { options, log, prepared, notifier } = self;
         let Prepared { generation, access_logs, error_log, levels, listening, admin, pid_file, executors } =
             prepared;
         set_module_level(levels.loudest());
@@ -87,7 +96,7 @@ impl Ready {
             Capacity::new(room.clients, room.lingering, room.pipes),
             trace::observation(),
         );
-        let start = Start { options, log, shared, executors, listening, admin, pid_file };
+        let start = Start { options, log, shared, executors, listening, admin, pid_file, notifier };
         let running = Running::start(start).map_err(|text| fail(messages, &text))?;
         info!("{line}");
         Ok(running)

@@ -1,6 +1,6 @@
 //! What signals do: TERM and INT stop gracefully with a deadline, the second one at once; QUIT stops gracefully
-//! without a deadline. HUP and USR1 reload, unless the server is about to end. USR2 and ALRM, which would end the
-//! process, are told to do nothing. WINCH, which a resized terminal sends, PIPE and XFSZ do nothing.
+//! without a deadline. HUP and USR1 reload, unless the server is about to end. USR2 is reserved, and
+//! ALRM, which would end the process, does nothing; both say so. WINCH, which a resized terminal sends, PIPE and XFSZ do nothing.
 
 use std::io;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::Ended;
 use crate::running::Running;
+use crate::service::Pulse;
 
 /// The signals that we receive.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Signals {
 enum Wish {
     Stop(Grace),
     Reload,
+    /// Nothing yet: for handing the sockets to another program.
+    Reserved,
     Nothing,
 }
 
@@ -69,16 +72,21 @@ impl Signals {
             _ = self.quit.recv() => ("QUIT", Wish::Stop(Grace::WithoutDeadline)),
             _ = self.hangup.recv() => ("HUP", Wish::Reload),
             _ = self.user1.recv() => ("USR1", Wish::Reload),
-            _ = self.user2.recv() => ("USR2", Wish::Nothing),
+            _ = self.user2.recv() => ("USR2", Wish::Reserved),
             _ = self.alarm.recv() => ("ALRM", Wish::Nothing),
         }
     }
 
     /// Does what signals ask for until all executors have ended. `timeout` goes before GracefulShutdownTimeout.
-    pub(crate) async fn follow(&mut self, running: &mut Running, timeout: Option<Duration>) -> Ended {
+    pub(crate) async fn follow(
+        &mut self,
+        running: &mut Running,
+        timeout: Option<Duration>,
+        pulse: &mut Pulse,
+    ) -> Ended {
         let mut stop = Stop::default();
         loop {
-            let deadline = stop.deadline;
+            let (phase, deadline) = (stop.phase, stop.deadline);
             tokio::select! {
                 end = running.next_end() => match end {
                     None => return stop.ended(),
@@ -86,6 +94,10 @@ impl Signals {
                 },
                 (name, wish) = self.next() => match wish {
                     Wish::Reload => stop.reload(name, running),
+                    Wish::Reserved => warn!(
+                        "{name}: reserved for handing the sockets to a new program, which is not there yet; nothing \
+                         is done"
+                    ),
                     Wish::Nothing => {
                         warn!("{name}: nothing is done on this signal; TERM, INT and QUIT stop the server");
                     }
@@ -93,7 +105,11 @@ impl Signals {
                         stop.asked(name, kind, timeout.unwrap_or_else(|| running.shutdown_timeout()));
                     }
                 },
+                () = pulse.due() => pulse.beat(),
                 () = until(deadline) => if stop.deadline_passed() { return Ended::Unclean },
+            }
+            if stop.phase != phase {
+                pulse.stopping(stop.left());
             }
             running.tell(stop.phase);
         }
@@ -191,6 +207,11 @@ impl Stop {
             self.phase = Phase::Stop;
             self.deadline = Some(Instant::now() + STOPPING);
         }
+    }
+
+    /// How long requests may still take, if that is limited.
+    fn left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     const fn ended(&self) -> Ended {

@@ -36,6 +36,7 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("a_file_cut_in_the_middle", "knows the sizes of a file built without instrumentation"),
     LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
     LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),
+    LeftOut::always("service::units::", "asks what the server itself maps and calls, partly by strace"),
     LeftOut::of_thread(
         "a_symbol_that_the_note_names_and_nobody_exports",
         "knows the number of a file, and the runtime has opened one before",

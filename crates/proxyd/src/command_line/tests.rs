@@ -34,6 +34,11 @@ fn flags_ask_for() {
         (&["run", "-d", "/srv"], Command::Run(root())),
         (&["-d", "/srv", "run"], Command::Run(root())),
         (&["-f", "a.conf"], Command::Run(options(|o| o.config = Some("a.conf".into())))),
+        (&["-k", "start"], Command::Control(none(), Action::Start)),
+        (&["-kgraceful-stop"], Command::Control(none(), Action::GracefulStop)),
+        (&["-k", "restart", "-d", "/srv"], Command::Control(root(), Action::Restart)),
+        (&["--detached", "-k", "start"], Command::Detached(none())),
+        (&["-k", "stop", "-t"], Command::Check(none(), check(true, &[]))),
         (&["-X"], Command::Run(options(|o| o.debug = true))),
         (&["-e", "debug"], Command::Run(options(|o| o.startup_level = Some("debug".to_owned())))),
         (&["-E", "log"], Command::Run(options(|o| o.startup_log = Some("log".into())))),
@@ -79,7 +84,9 @@ fn refusals_say_what_and_answer_a_code() {
         (&["-Z"], 1, "unexpected argument '-Z'"),
         (&["-f"], 1, "'--config"),
         (&["--confg", "x"], 1, "--config"),
-        (&["-k", "stop"], 1, "kill -TERM"),
+        (&["-k", "halt"], 1, "graceful-stop"),
+        (&["-k", "stop", "run"], 2, "takes no verb"),
+        (&["--detached"], 1, "-k"),
         (&["dmeo"], 2, "'demo'"),
         (&["-d", "/srv", "dmeo"], 2, "'demo'"),
         (&["demo", "--kep"], 2, "--keep"),
@@ -98,5 +105,15 @@ fn a_define_may_have_a_value() {
     let options = options(|o| o.defines = vec!["A".to_owned(), "B=c=d".to_owned()]);
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(options.define_pairs(), [pair("A", ""), pair("B", "c=d")]);
-    assert!(!options.one_executor());
+    assert!(!options.one_executor() && !options.in_foreground());
+}
+
+#[test]
+fn defines_of_httpd_keep_k_start_in_the_foreground() {
+    for name in ["FOREGROUND", "NO_DETACH", "ONE_PROCESS"] {
+        let options = options(|o| o.defines = vec![name.to_owned()]);
+        assert!(options.in_foreground(), "{name}");
+        assert_eq!(options.one_executor(), name == "ONE_PROCESS");
+    }
+    assert!(options(|o| o.debug = true).in_foreground());
 }

@@ -22,6 +22,7 @@ use super::check::{Subject, absolute, ident};
 use crate::command_line::Options;
 use crate::demo::client;
 use crate::demo::origin::Origin;
+use crate::launch::Launch;
 use crate::output::{self, Messages};
 use crate::running::Running;
 use crate::trace::{Call, Filter, Record, Seen, Session};
@@ -137,7 +138,7 @@ fn serve(
     let options =
         Options { config: Some(config), defines: vec!["ONE_PROCESS".to_owned()], ..Options::default() };
     let refused = |_| "the server did not start, for the reasons above".to_owned();
-    let prepared = server::prepare(&options, &Messages::Stderr).map_err(refused)?;
+    let prepared = server::prepare(&options, &Messages::Stderr, &mut Launch::default()).map_err(refused)?;
     let addr = prepared.addr().ok_or("the server listens nowhere")?;
     let running = prepared.start(&Messages::Stderr).map_err(refused)?;
     Ok((running, addr, directory))
