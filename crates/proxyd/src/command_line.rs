@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use crate::module;
+use crate::{module, preflight};
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     },
     /// `proxyd module …`.
     Module(module::Verb),
+    /// What the server has a process of its own do with each module file first.
+    TryModule(preflight::Trial),
 }
 
 /// What a check prints.
@@ -154,6 +156,8 @@ enum Verb {
         #[command(subcommand)]
         verb: module::Verb,
     },
+    #[command(hide = true)]
+    TryModule(preflight::Trial),
 }
 
 /// Understands the command line, the program's name first.
@@ -172,6 +176,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     match line.verb {
         Some(Verb::Demo { keep }) => Ok(Command::Demo { keep }),
         Some(Verb::Module { verb }) => Ok(Command::Module(verb)),
+        Some(Verb::TryModule(trial)) => Ok(Command::TryModule(trial)),
         Some(Verb::Run { options }) => Ok(Command::Run(options.over(line.options))),
         None => asked(line.options, &line.questions),
     }

@@ -13,6 +13,7 @@ mod logs;
 mod module;
 mod output;
 mod pid_file;
+mod preflight;
 mod running;
 mod server;
 mod signals;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Build => introspection::build(),
         Command::Demo { keep } => demo::run(keep),
         Command::Module(verb) => module::run(&verb),
+        Command::TryModule(trial) => preflight::run(&trial),
     });
     logs::finish();
     ExitCode::from(match ended {

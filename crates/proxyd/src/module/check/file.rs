@@ -13,7 +13,7 @@ fn facts(subject: &Subject) -> Result<Facts, String> {
 }
 
 fn note(subject: &Subject) -> Result<NoteDesc, String> {
-    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?;
+    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?.modules;
     let note = notes.into_iter().find(|note| ident_of(note) == subject.ident);
     note.ok_or_else(|| format!("no note names {}", subject.ident))
 }
@@ -39,7 +39,7 @@ pub(super) fn note_equals_record(subject: &Subject) -> Finding {
 }
 
 pub(super) fn exports(subject: &Subject) -> Finding {
-    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?;
+    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?.modules;
     let idents: Vec<String> = notes.iter().map(ident_of).collect();
     // Linkers add these by themselves.
     const LINKER: [&str; 5] = ["_init", "_fini", "__bss_start", "_edata", "_end"];
