@@ -420,7 +420,7 @@ impl Stage {
             Self::Load => "copy it again, or mend its constructors",
             Self::Init => "mend its init, which has to do without any directive too",
             Self::Fini => "mend its fini",
-            Self::End => "mend its destructors",
+            Self::End => "mend its destructors and what it gives to atexit",
         }
     }
 }
@@ -432,7 +432,7 @@ impl fmt::Display for Stage {
             Self::Load => "loading it",
             Self::Init => "its init",
             Self::Fini => "its fini",
-            Self::End => "the end of the process",
+            Self::End => "its destructor",
         })
     }
 }

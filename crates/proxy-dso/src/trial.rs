@@ -5,6 +5,7 @@
 //! This finds what always goes wrong: damage that no check of the file can see, constructors that end the process or
 //! never end themselves, an `init` that does what a module may not do. It does not find out what a module is up to.
 
+mod inherited;
 mod trap;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::module_code::DsoModule;
 use crate::refusal::{Cause, Refusal, Stage};
 use crate::{file, host, note, record};
 
+pub use inherited::close_inherited;
 pub use trap::{Trapped, trap};
 
 /// A module's bytes, checked, in the private copy that the server would map.

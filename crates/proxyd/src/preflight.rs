@@ -9,7 +9,9 @@ mod trial;
 mod verdict;
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -51,11 +53,21 @@ impl Preflight for OwnProcess {
 
 /// Starts the child. Of our files it has the copy, as its standard input; all others are closed when it starts.
 fn spawn(candidate: &Candidate<'_>) -> io::Result<Child> {
-    // The very program that runs, even if its file was replaced meanwhile.
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(own_program());
     command.arg0("proxyd").arg("try-module").arg(candidate.ident).arg(candidate.path);
     if candidate.threads {
         command.arg("--threads");
     }
     command.stdin(candidate.copy.try_clone()?).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+}
+
+/// The very program that runs, even if its file was replaced meanwhile.
+fn own_program() -> PathBuf {
+    let own = Path::new("/proc/self/exe");
+    let file = |path: &Path| std::fs::metadata(path).map(|facts| (facts.dev(), facts.ino())).ok();
+    match std::env::current_exe() {
+        // Something runs us and is itself what the kernel knows by that name, as valgrind does.
+        Ok(path) if file(&path).is_some_and(|named| Some(named) != file(own)) => path,
+        _ => own.to_owned(),
+    }
 }

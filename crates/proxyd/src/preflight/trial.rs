@@ -46,6 +46,9 @@ pub(crate) fn run(asked: &Trial) -> Ended {
 const HIGH: i32 = 40;
 
 fn tried(asked: &Trial) -> io::Result<Ended> {
+    if !cfg!(sanitized) {
+        trial::close_inherited();
+    }
     let report = Report { file: fcntl_dupfd_cloexec(io::stdout(), HIGH)?.into() };
     let copy = File::from(fcntl_dupfd_cloexec(io::stdin(), HIGH)?);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;

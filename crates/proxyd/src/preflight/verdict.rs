@@ -33,9 +33,17 @@ pub(super) fn of(heard: &Heard) -> Result<(), Cause> {
         }
     }
     match heard.ended {
+        _ if stage == Stage::Start => Err(not_begun(heard)),
         None => Err(Cause::TooSlow { stage, seconds: LIMIT.as_secs() }),
         Some(status) => by_end(status, stage),
     }
+}
+
+/// It is not the module's doing if its turn never came.
+fn not_begun(heard: &Heard) -> Cause {
+    let ended = heard.ended.map_or_else(|| "no end".to_owned(), |status| status.to_string());
+    let printed = heard.printed.lines().next().map(|line| format!(", {line}"));
+    Cause::Untried { error: format!("{ended}{}", printed.unwrap_or_default()) }
 }
 
 /// What a line says that is no stage.
@@ -118,7 +126,7 @@ mod tests {
     #[test]
     fn only_who_came_to_the_end_passes() {
         assert_eq!(said("load\ninit\nfini\nend\n", WELL), Ok(()));
-        for report in ["", "load\n", "load\ninit\n", "load\ninit\nfini\n", "end of all\n"] {
+        for report in ["load\n", "load\ninit\n", "load\ninit\nfini\n", "end of all\n"] {
             assert!(said(report, WELL).is_err(), "{report}");
         }
         assert!(said("load\ninit\nfini\nend\n", Some(11)).is_err());
@@ -153,6 +161,10 @@ mod tests {
         assert_eq!(
             error(&socket, Some(0x100)),
             "loading it opens a socket (system call socket), which is for the server alone: leave that out"
+        );
+        assert_eq!(
+            error("", Some(0x100)),
+            "could not be tried in a process of its own (exit status: 1): see to that, and try again"
         );
         assert_eq!(error("load\nrefused is wrong\n", Some(0x100)), "is wrong");
         assert_eq!(
