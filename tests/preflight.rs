@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::module_errors::{fixture, refusal};
 use crate::support::config::{Syntax, load_line};
 use crate::support::modules;
-use crate::support::process::{Run, program};
+use crate::support::process::{Run, program, say};
 use crate::support::server::Setup;
 
 /// What `-t` says of the module that does `act` when it is loaded, begun or ended (`LOAD`, `INIT`, `FINI`).
@@ -95,6 +95,23 @@ fn no_file_of_the_server_reaches_the_trial() {
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), "Syntax OK\n"));
 }
 
+/// Only in a process namespace of its own can that be forbidden for a test alone.
+#[test]
+fn where_memory_files_may_not_be_executed_a_copy_in_a_directory_is_tried() {
+    let setup = Setup::new(Syntax::Conf, "LoadModule fixture_module m.so\n");
+    fixture("misbehaving", &["-DWHEN=LOAD", "-DACT=FOREIGN_FILES"])(setup.root());
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--pid", "--fork", "--mount-proc", "sh", "-c"]);
+    unshare.arg("echo 2 > /proc/sys/vm/memfd_noexec || exit 77; exec \"$0\" \"$@\"").arg(program());
+    unshare.arg("-d").arg(setup.root()).arg("-f").arg(setup.config()).arg("-t").stdin(Stdio::null());
+    let Ok(output) = unshare.output() else { return say("skipped: unshare not installed") };
+    let run = Run::from(output);
+    if run.code == Some(77) || run.stderr.starts_with("unshare: ") {
+        return say("skipped: executable memory files cannot be forbidden here");
+    }
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), "Syntax OK\n"));
+}
+
 #[test]
 fn what_a_trial_prints_is_in_the_log() {
     let file = modules::c("tests/modules/fixtures/misbehaving.c", &["-DWHEN=INIT", "-DACT=PRINT"]);
@@ -145,7 +162,7 @@ fn none_ends_the_check(changes: impl IntoIterator<Item = (String, Vec<u8>)>) {
         }
     }
     let took = begun.elapsed();
-    crate::support::process::say(&format!("{refused} refused, {accepted} accepted, in {took:?}"));
+    say(&format!("{refused} refused, {accepted} accepted, in {took:?}"));
     assert!(refused > 0);
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
 
 use super::LIMIT;
 
@@ -18,8 +18,7 @@ const OPEN_FILES: u64 = 64;
 pub(super) fn set(threads: bool) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
-    let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+    drop_capabilities()?;
     limit(Resource::Cpu, LIMIT.as_secs() + 1)?;
     limit(Resource::Nofile, OPEN_FILES)?;
     limit(Resource::Core, 0)?;
@@ -33,6 +32,15 @@ pub(super) fn set(threads: bool) -> io::Result<()> {
         limit(Resource::Nproc, 0)?;
     }
     Ok(())
+}
+
+/// Whoever has none does not even ask: a service's own filter may end it for asking.
+fn drop_capabilities() -> io::Result<()> {
+    if capabilities(None)?.permitted.is_empty() {
+        return Ok(());
+    }
+    let none = CapabilitySet::empty();
+    Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
 }
 
 /// No more than there was.

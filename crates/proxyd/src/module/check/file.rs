@@ -7,6 +7,7 @@ use super::rig::Subject;
 use super::{Finding, Not};
 use crate::module::inspect::facts::{Facts, Record};
 use crate::module::inspect::ident_of;
+use crate::preflight;
 
 fn facts(subject: &Subject) -> Result<Facts, String> {
     Facts::read(&subject.file)
@@ -113,6 +114,11 @@ pub(super) fn versions(subject: &Subject) -> Finding {
 pub(super) fn symbol(subject: &Subject) -> Finding {
     refused(subject, |cause| matches!(cause, Cause::IdentDiffers { .. } | Cause::NotExported { .. }))?;
     Ok(subject.ident.clone())
+}
+
+pub(super) fn trial(subject: &Subject) -> Finding {
+    let loaded = preflight::loader().open(&subject.ident, &subject.file);
+    loaded.map(|_| "in a process of its own".to_owned()).map_err(|refusal| Not::Failed(refusal.to_string()))
 }
 
 pub(super) fn reserved(subject: &Subject) -> Finding {
