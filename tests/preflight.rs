@@ -40,7 +40,7 @@ trials! {
     a_constructor_that_starts_a_program: LOAD EXEC => "loading it starts another program (system call execve), which is for the server alone: leave that out";
     a_constructor_that_opens_a_socket: LOAD SOCKET => "loading it opens a socket (system call socket), which is for the server alone: leave that out";
     a_constructor_that_handles_faults: LOAD HANDLER => "loading it installs a signal handler (system call rt_sigaction), which is for the server alone: leave that out";
-    a_constructor_that_starts_a_thread: LOAD THREAD => "loading it starts a thread (system call clone), which is for the server alone: start it later, or declare it by the flag THREADS in note and record";
+    a_constructor_that_starts_a_thread: LOAD THREAD => "loading it starts a thread (system call clone), which is for the server alone: start it later, or in C declare it by PM_FLAG_THREADS";
     a_constructor_that_signals: LOAD KILL => "loading it sends a signal (system call kill), which is for the server alone: leave that out";
     a_constructor_that_closes_files: LOAD CLOSE => "loading it closes files that others have open: copy it again, or mend its constructors";
     an_end_that_aborts: LOAD AT_EXIT => "its destructor ended the process in which it was tried by SIGABRT, and would end the server: mend its destructors and what it gives to atexit";
@@ -57,7 +57,7 @@ trials! {
     an_init_that_ignores_a_signal: INIT ON_PIPE => "its init installs a signal handler (system call rt_sigaction), which is for the server alone: leave that out";
     an_init_that_sets_a_timer: INIT TIMER => "its init sets a timer that raises a signal (system call alarm), which is for the server alone: leave that out";
     an_init_that_changes_the_directory: INIT CHDIR => "its init changes what all of the server has in common (system call chdir), which is for the server alone: leave that out";
-    an_init_that_starts_a_thread: INIT THREAD => "its init starts a thread (system call clone), which is for the server alone: start it later, or declare it by the flag THREADS in note and record";
+    an_init_that_starts_a_thread: INIT THREAD => "its init starts a thread (system call clone), which is for the server alone: start it later, or in C declare it by PM_FLAG_THREADS";
     an_init_that_closes_files: INIT CLOSE => "its init closes files that others have open: mend its init, which has to do without any directive too";
     a_fini_that_aborts: FINI ABORT => "its fini ended the process in which it was tried by SIGABRT, and would end the server: mend its fini";
     a_fini_that_exits_well: FINI EXIT_0 => "its fini ended the process in which it was tried with exit code 0, and would end the server: mend its fini";

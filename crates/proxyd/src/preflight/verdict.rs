@@ -69,7 +69,7 @@ fn trapped_at(stage: Stage, trapped: &Trapped) -> Cause {
     let is_thread = trapped.call == libc::SYS_clone && trapped.first & i64::from(libc::CLONE_THREAD) != 0;
     match FORBIDDEN.iter().find(|forbidden| forbidden.call == trapped.call) {
         Some(Forbidden { name: call, .. }) if is_thread => {
-            let remedy = "start it later, or declare it by the flag THREADS in note and record";
+            let remedy = "start it later, or in C declare it by PM_FLAG_THREADS";
             Cause::Forbidden { stage, act: "starts a thread", call, remedy }
         }
         Some(Forbidden { name: call, act, .. }) => Cause::Forbidden { stage, act, call, remedy: NO_MODULE },
@@ -154,8 +154,8 @@ mod tests {
         let clone = format!("load\ninit\ntrapped {} {}\n", libc::SYS_clone, libc::CLONE_THREAD);
         assert_eq!(
             error(&clone, Some(0x100)),
-            "its init starts a thread (system call clone), which is for the server alone: start it later, or \
-             declare it by the flag THREADS in note and record"
+            "its init starts a thread (system call clone), which is for the server alone: start it later, or in C \
+             declare it by PM_FLAG_THREADS"
         );
         let socket = format!("load\ntrapped {} 2\n", libc::SYS_socket);
         assert_eq!(
