@@ -142,8 +142,8 @@ fn what_a_file_asks_for_is_told() {
     flags[count..count + 8].copy_from_slice(&30_u64.to_le_bytes());
     flags[count + 8..count + 16].copy_from_slice(&4_u64.to_le_bytes());
     assert_eq!(Elf::read(&flags).map(|elf| elf.too_much().next()), Ok(Some(Cause::TextRelocations)));
-    let headers = (0..usize::from(bytes[56])).map(|index| 64 + index * 56);
-    let stack = headers.clone().find(|at| u32_at(&bytes, *at) == 0x6474_e551).unwrap();
+    let mut headers = (0..usize::from(bytes[56])).map(|index| 64 + index * 56);
+    let stack = headers.find(|at| u32_at(&bytes, *at) == 0x6474_e551).unwrap();
     let mut none = bytes.clone();
     none[stack..stack + 4].copy_from_slice(&0x6474_e5ff_u32.to_le_bytes());
     assert_eq!(Elf::read(&none).map(|elf| elf.too_much().next()), Ok(Some(Cause::ExecutableStack)));
