@@ -39,7 +39,8 @@ use crate::trial::Preflight;
 
 pub use crate::copy::PrivateCopy;
 pub use crate::host::{LOG_TARGET, set_max_level};
-pub use crate::refusal::{Cause, Refusal, Stage, Sum};
+pub use crate::refusal::{Cause, Refusal, Sum};
+pub use crate::trial::Stage;
 
 /// Loads module files. Any thread may.
 #[derive(Clone, Copy, Debug, Default)]

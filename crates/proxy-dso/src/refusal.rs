@@ -1,10 +1,18 @@
 //! Why a module is refused: one cause, one message, naming what was found, what is needed and what to do.
 
+mod spelling;
+
 use std::fmt;
 use std::path::PathBuf;
 
 use proxy_abi::{MAJOR, MINOR};
 use thiserror::Error;
+
+use spelling::{HERE, Hex, elf_kind, machine};
+
+pub use spelling::Sum;
+
+use crate::trial::Stage;
 
 /// A module that does not come in, and why. Displays as one whole message without a final stop.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -279,8 +287,8 @@ pub enum Cause {
         /// How long it was waited for.
         seconds: u64,
     },
-    /// It did what is the server's business alone.
-    #[error("{stage} {act} (system call {call}), which is for the server alone: {remedy}")]
+    /// It did what is the server's business, or what it has not declared.
+    #[error("{stage} {act} (system call {call}): {remedy}")]
     Forbidden {
         /// What it was about.
         stage: Stage,
@@ -381,107 +389,4 @@ pub enum Cause {
         /// What is wrong.
         what: String,
     },
-}
-
-/// What the process that tries a module is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Nothing of the module has run.
-    Start,
-    /// The loader maps it and runs its constructors.
-    Load,
-    /// `init`, without directives.
-    Init,
-    /// `fini`.
-    Fini,
-    /// The process ends, and with it whatever the module has left to be run then.
-    End,
-}
-
-impl Stage {
-    /// All of them, in their order.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Load, Self::Init, Self::Fini, Self::End];
-
-    /// The word that stands for it between processes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Load => "load",
-            Self::Init => "init",
-            Self::Fini => "fini",
-            Self::End => "end",
-        }
-    }
-
-    const fn remedy(self) -> &'static str {
-        match self {
-            Self::Start => "try again",
-            Self::Load => "copy it again, or mend its constructors",
-            Self::Init => "mend its init, which has to do without any directive too",
-            Self::Fini => "mend its fini",
-            Self::End => "mend its destructors and what it gives to atexit",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "the server's own start",
-            Self::Load => "loading it",
-            Self::Init => "its init",
-            Self::Fini => "its fini",
-            Self::End => "its destructor",
-        })
-    }
-}
-
-/// The SHA-256 of a file; displays as 64 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sum(pub [u8; 32]);
-
-impl fmt::Display for Sum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-const HERE: u16 = crate::elf::THIS_MACHINE;
-
-/// The machines that modules are met for; others by number.
-fn machine(number: &u16) -> String {
-    match number {
-        3 => "x86".to_owned(),
-        20 => "PowerPC".to_owned(),
-        21 => "PowerPC64".to_owned(),
-        22 => "s390x".to_owned(),
-        40 => "ARM".to_owned(),
-        62 => "x86-64".to_owned(),
-        183 => "aarch64".to_owned(),
-        243 => "RISC-V".to_owned(),
-        258 => "LoongArch".to_owned(),
-        other => format!("machine {other}"),
-    }
-}
-
-fn elf_kind(kind: u16) -> String {
-    match kind {
-        1 => "an object file".to_owned(),
-        2 => "a program".to_owned(),
-        4 => "a core dump".to_owned(),
-        other => format!("an ELF file of type {other}"),
-    }
-}
-
-/// Bytes as two digits each.
-struct Hex<'b>(&'b [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            write!(f, "{}{byte:02x}", if index == 0 { "" } else { " " })?;
-        }
-        Ok(())
-    }
 }

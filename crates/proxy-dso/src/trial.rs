@@ -6,6 +6,7 @@
 //! never end themselves, an `init` that does what a module may not do. It does not find out what a module is up to.
 
 mod inherited;
+mod stage;
 mod trap;
 
 use std::fmt;
@@ -20,10 +21,11 @@ use proxy_core::value::{Value, ValueKind};
 use crate::elf::Elf;
 use crate::image::Image;
 use crate::module_code::DsoModule;
-use crate::refusal::{Cause, Refusal, Stage};
+use crate::refusal::{Cause, Refusal};
 use crate::{file, host, note, record};
 
 pub use inherited::close_inherited;
+pub use stage::Stage;
 pub use trap::{Trapped, trap};
 
 /// A module's bytes, checked, in the private copy that the server would map.

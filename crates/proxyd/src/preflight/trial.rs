@@ -1,7 +1,7 @@
 //! The child: puts itself under limits, then loads, begins and ends the module, and reports how far it came, a line a
 //! stage.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -105,31 +105,30 @@ impl Report {
 }
 
 /// Files that a server has open when a module comes: whoever closes files that are not their own closes these.
-struct Others(Vec<(OwnedFd, Stat)>);
+struct Others(Vec<(Stat, OwnedFd)>);
 
 impl Others {
     fn open() -> io::Result<Self> {
-        let standard = [io::stdin().as_fd().try_clone_to_owned(), io::stdout().as_fd().try_clone_to_owned()];
-        let null = || OpenOptions::new().read(true).open("/dev/null").map(OwnedFd::from);
-        let files = standard.into_iter().chain((0..4).map(|_| null())).collect::<io::Result<Vec<_>>>()?;
+        let mut files =
+            vec![io::stdin().as_fd().try_clone_to_owned()?, io::stdout().as_fd().try_clone_to_owned()?];
+        for _ in 0..4 {
+            files.push(File::open("/dev/null")?.into());
+        }
         let with_facts = files.into_iter().map(|file| Ok((fstat(&file)?, file)));
-        with_facts
-            .map(|found: io::Result<_>| found.map(|(stat, file)| (file, stat)))
-            .collect::<io::Result<_>>()
-            .map(Self)
+        with_facts.collect::<io::Result<_>>().map(Self)
     }
 
     /// Whether one of them no longer is what it was.
     fn are_closed(&self) -> bool {
         let same = |now: Stat, then: &Stat| now.st_ino == then.st_ino && now.st_dev == then.st_dev;
-        self.0.iter().any(|(file, then)| !fstat(file).is_ok_and(|now| same(now, then)))
+        self.0.iter().any(|(then, file)| !fstat(file).is_ok_and(|now| same(now, then)))
     }
 }
 
 impl Drop for Others {
     fn drop(&mut self) {
         // What may have been closed must not be closed again; the process is about to end.
-        self.0.drain(..).for_each(|(file, _)| std::mem::forget(file));
+        self.0.drain(..).for_each(|(_, file)| std::mem::forget(file));
     }
 }
 

@@ -65,11 +65,11 @@ fn told(line: &str, stage: Stage) -> Option<Cause> {
 }
 
 fn trapped_at(stage: Stage, trapped: &Trapped) -> Cause {
-    const NO_MODULE: &str = "leave that out";
+    const NO_MODULE: &str = "that is for the server alone, leave it out";
     let is_thread = trapped.call == libc::SYS_clone && trapped.first & i64::from(libc::CLONE_THREAD) != 0;
     match FORBIDDEN.iter().find(|forbidden| forbidden.call == trapped.call) {
         Some(Forbidden { name: call, .. }) if is_thread => {
-            let remedy = "start it later, or in C declare it by PM_FLAG_THREADS";
+            let remedy = "declare that, by `threads` in module! or by PM_FLAG_THREADS";
             Cause::Forbidden { stage, act: "starts a thread", call, remedy }
         }
         Some(Forbidden { name: call, act, .. }) => Cause::Forbidden { stage, act, call, remedy: NO_MODULE },
@@ -154,13 +154,12 @@ mod tests {
         let clone = format!("load\ninit\ntrapped {} {}\n", libc::SYS_clone, libc::CLONE_THREAD);
         assert_eq!(
             error(&clone, Some(0x100)),
-            "its init starts a thread (system call clone), which is for the server alone: start it later, or in C \
-             declare it by PM_FLAG_THREADS"
+            "its init starts a thread (system call clone): declare that, by `threads` in module! or by PM_FLAG_THREADS"
         );
         let socket = format!("load\ntrapped {} 2\n", libc::SYS_socket);
         assert_eq!(
             error(&socket, Some(0x100)),
-            "loading it opens a socket (system call socket), which is for the server alone: leave that out"
+            "loading it opens a socket (system call socket): that is for the server alone, leave it out"
         );
         assert_eq!(
             error("", Some(0x100)),
