@@ -40,9 +40,7 @@ impl Image {
             return Ok(image);
         }
         let (library, copy) = load(bytes, loading)?;
-        let image: &'static Self = Box::leak(Box::new(Self { library, copy, len: bytes.len() as u64 }));
-        images.push(image);
-        Ok(image)
+        Ok(kept(Self { library, copy, len: bytes.len() as u64 }, &mut images))
     }
 
     /// The image of a copy that another process has made; `path` is for messages.
@@ -52,7 +50,7 @@ impl Image {
     pub(crate) fn of_copy(copy: File, path: &Path) -> Result<&'static Self, Cause> {
         let len = copy.metadata().map_or(0, |metadata| metadata.len());
         let library = open(&PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd())), path)?;
-        Ok(Box::leak(Box::new(Self { library, copy, len })))
+        Ok(kept(Self { library, copy, len }, &mut IMAGES.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// How many there are.
@@ -85,6 +83,13 @@ impl Image {
                 self.copy.read_exact_at(part, index * (64 * 1024)).is_ok() && part == chunk
             })
     }
+}
+
+/// For as long as the process lives.
+fn kept(image: Image, images: &mut Vec<&'static Image>) -> &'static Image {
+    let image: &'static Image = Box::leak(Box::new(image));
+    images.push(image);
+    image
 }
 
 /// What is to be loaded, and how.

@@ -40,7 +40,7 @@ impl Preflight for OwnProcess {
         let begun = Instant::now();
         let untried = |error: io::Error| Cause::Untried { error: error.to_string() };
         let child = spawn(candidate).map_err(untried)?;
-        let heard = Heard::until_its_end(child, begun + LIMIT).map_err(untried)?;
+        let heard = Heard::until_its_end(child, LIMIT).map_err(untried)?;
         let path = candidate.path.display();
         for line in heard.printed.lines() {
             tracing::debug!("{path}: while it was tried: {line}");

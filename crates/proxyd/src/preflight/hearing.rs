@@ -1,5 +1,6 @@
 //! What comes of a child: its report, what it prints, and how it ends, all within a time and a size.
 
+use std::fs;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::process::{Child, ExitStatus};
@@ -26,13 +27,13 @@ const KEPT: usize = 8 * 1024;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Heard {
-    /// Listens until the child has ended, and kills it at `deadline`.
+    /// Listens until the child has ended, and kills it after `limit`, or later if it got no processor until then.
     ///
     /// # Errors
     /// If the system does not let us listen or wait; the child is killed then.
-    pub(super) fn until_its_end(mut child: Child, deadline: Instant) -> io::Result<Self> {
+    pub(super) fn until_its_end(mut child: Child, limit: Duration) -> io::Result<Self> {
         let mut outputs = [Output::new(child.stdout.take()), Output::new(child.stderr.take())];
-        let ended = listen(&mut child, &mut outputs, deadline);
+        let ended = listen(&mut child, &mut outputs, &mut Deadline::after(limit));
         if !matches!(ended, Ok(Some(_))) {
             child.kill()?;
             child.wait()?;
@@ -42,15 +43,18 @@ impl Heard {
     }
 }
 
-fn listen(child: &mut Child, outputs: &mut [Output; 2], deadline: Instant) -> io::Result<Option<ExitStatus>> {
+fn listen(
+    child: &mut Child,
+    outputs: &mut [Output; 2],
+    deadline: &mut Deadline,
+) -> io::Result<Option<ExitStatus>> {
     while outputs.iter().any(|output| output.from.is_some()) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let is_heard = wait(outputs, left.min(PAUSE))?;
+        let is_heard = wait(outputs, deadline.left().min(PAUSE))?;
         // A process of its own making could hold the outputs open.
         if !is_heard && let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if left.is_zero() {
+        if deadline.is_over(child) {
             return Ok(None);
         }
     }
@@ -59,11 +63,53 @@ fn listen(child: &mut Child, outputs: &mut [Output; 2], deadline: Instant) -> io
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        if deadline.is_over(child) {
             return Ok(None);
         }
         thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// When a child is to have ended. One that would run and is not let, as the machine is busy, has longer.
+struct Deadline {
+    at: Instant,
+    last: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    fn after(limit: Duration) -> Self {
+        let now = Instant::now();
+        Self { at: now + limit, last: now + 10 * limit, limit }
+    }
+
+    fn left(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    fn is_over(&mut self, child: &Child) -> bool {
+        let now = Instant::now();
+        if now < self.at {
+            return false;
+        }
+        let is_starved = ran(child).is_some_and(|ran| ran < self.limit / 2);
+        self.at = now + PAUSE;
+        now >= self.last || !is_starved
+    }
+}
+
+/// How much of a processor a child has had, if it wants one now.
+fn ran(child: &Child) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
+    // The name before them may hold anything.
+    let (_, facts) = stat.rsplit_once(") ")?;
+    let mut facts = facts.split(' ');
+    // Runs or would, or waits for a disk.
+    facts.next().filter(|state| matches!(*state, "R" | "D"))?;
+    let times = facts.skip(10).take(2).map(|ticks| ticks.parse::<u64>().ok());
+    let ticks = times.sum::<Option<u64>>()?;
+    // Linux tells programs of a hundred ticks a second, whatever it counts itself.
+    Some(Duration::from_millis(ticks * 10))
 }
 
 /// Waits until one of the outputs says something, and reads it; whether one did.
@@ -125,7 +171,7 @@ mod tests {
     fn heard(script: &str, limit: Duration) -> Heard {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Heard::until_its_end(shell.spawn().unwrap(), Instant::now() + limit).unwrap()
+        Heard::until_its_end(shell.spawn().unwrap(), limit).unwrap()
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -147,6 +193,24 @@ mod tests {
             assert!(heard.report.len() <= KEPT, "{script}");
             assert!(begun.elapsed() < LONG, "{script}");
         }
+    }
+
+    #[test]
+    fn who_wants_a_processor_is_told_from_who_waits() {
+        let spawn = |script: &str| Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let mut busy = spawn("while :; do :; done");
+        let begun = Instant::now();
+        while ran(&busy).is_none_or(|ran| ran < Duration::from_millis(20)) {
+            assert!(begun.elapsed() < LONG, "it never runs");
+        }
+        busy.kill().unwrap();
+        busy.wait().unwrap();
+        let mut idle = spawn("exec sleep 600");
+        while ran(&idle).is_some() {
+            assert!(begun.elapsed() < LONG, "it never waits");
+        }
+        idle.kill().unwrap();
+        idle.wait().unwrap();
     }
 
     #[test]
