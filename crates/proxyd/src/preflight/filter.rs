@@ -79,6 +79,7 @@ pub(super) const FORBIDDEN: &[Forbidden] = &[
     forbidden(libc::SYS_setns, "setns", SHARED),
     forbidden(libc::SYS_setsid, "setsid", SHARED),
     forbidden(libc::SYS_setpgid, "setpgid", SHARED),
+    #[cfg(target_arch = "x86_64")]
     forbidden(libc::SYS_setrlimit, "setrlimit", SHARED),
     forbidden(libc::SYS_prlimit64, "prlimit64", SHARED),
 ];
@@ -105,7 +106,6 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getpid,
     libc::SYS_getppid,
     libc::SYS_getrandom,
-    libc::SYS_getrlimit,
     libc::SYS_getrusage,
     libc::SYS_gettid,
     libc::SYS_gettimeofday,
@@ -145,6 +145,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_access,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_arch_prctl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_getrlimit,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_lstat,
     #[cfg(target_arch = "x86_64")]
