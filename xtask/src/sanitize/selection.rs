@@ -38,6 +38,8 @@ const LEFT_OUT: &[LeftOut] = &[
         "preflight::",
         "a sanitizer does what a trial forbids, and counts what is done in it as a report",
     ),
+    LeftOut::always("code_that_may_be_written", "knows an address of a file built without instrumentation"),
+    LeftOut::always("constructors_are_warned_of", "sanitizers add constructors"),
     LeftOut::always("module_tools::what_the_server_would_refuse_fails_by_name", "as those of preflight"),
     LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
     LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),

@@ -8,11 +8,18 @@ const PT_GNU_STACK: u32 = 0x6474_e551;
 const EXECUTABLE: u32 = 1;
 const WRITABLE: u32 = 2;
 
-/// Libraries that a module may need, by what their names begin with: those that are in the server already, and the
-/// older names of their parts. Any other is a file that nobody has checked, found by a search: it can be linked in.
-/// C++ is no exception, whose compilers have `-static-libstdc++`.
-const LIBRARIES: &[&str] =
-    &["libc.so.", "libm.so.", "libgcc_s.so.", "ld-linux-", "libpthread.so.", "libdl.so.", "librt.so."];
+/// Libraries that a module may need: those that are in the server already, and the older names of their parts. Any other
+/// is a file that nobody has checked, found by a search or, with a `/` in its name, anywhere: it can be linked in. C++ is
+/// no exception, whose compilers have `-static-libstdc++`.
+const LIBRARIES: &[&str] = &[
+    "libc.so.6",
+    "libm.so.6",
+    "libgcc_s.so.1",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    if cfg!(target_arch = "aarch64") { "ld-linux-aarch64.so.1" } else { "ld-linux-x86-64.so.2" },
+];
 
 /// A module of the SDK runs so many functions when it is loaded: one of the compiler's, two of Rust's library.
 const CONSTRUCTORS: u64 = 3;
@@ -43,7 +50,8 @@ impl Demands {
     /// What the operator should know all the same.
     pub(super) fn warning(&self) -> Option<String> {
         let count = self.constructors;
-        (count > CONSTRUCTORS).then(|| {
+        // A sanitizer adds some of its own.
+        (count > CONSTRUCTORS && !cfg!(sanitized)).then(|| {
             format!(
                 "{count} functions of it run as soon as it is loaded, of a module of the SDK at most \
                  {CONSTRUCTORS}: ask its author what for"
@@ -68,7 +76,23 @@ fn of_segments(segments: &[Segment]) -> Vec<Cause> {
 
 fn is_known(name: &str) -> bool {
     // Those who build with a sanitizer have its runtime in the server too.
-    let sanitizer =
-        cfg!(sanitized) && ["libasan.so.", "libtsan.so."].iter().any(|known| name.starts_with(known));
-    sanitizer || LIBRARIES.iter().any(|known| name.starts_with(known))
+    let of_sanitizer = ["libasan.so.", "libtsan.so."].iter().any(|known| name.starts_with(known));
+    LIBRARIES.contains(&name) || cfg!(sanitized) && of_sanitizer && !name.contains('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_known_by_its_whole_name() {
+        for known in ["libc.so.6", "libm.so.6", "libgcc_s.so.1"] {
+            assert!(is_known(known), "{known}");
+        }
+        for other in
+            ["libc.so", "libc.so.6/../x", "/lib/libc.so.6", "libc.so.7", "libz.so.1", "libstdc++.so.6", ""]
+        {
+            assert!(!is_known(other), "{other}");
+        }
+    }
 }
