@@ -103,6 +103,15 @@ fn a_crash_is_named_and_fails_no_other_check() {
 }
 
 #[test]
+fn what_the_server_would_refuse_fails_by_name() {
+    let flags = ["-DWHEN=INIT", "-DACT=SOCKET"];
+    let report =
+        module("check", &modules::c("tests/modules/fixtures/misbehaving.c", &flags), &["--only-failed"]);
+    assert_eq!((report.code, failed(&report.stdout).contains(&"L6")), (Some(1), true), "{report:?}");
+    assert!(report.stdout.contains("its init opens a socket (system call socket)"), "{report:?}");
+}
+
+#[test]
 fn note_and_record_that_differ_fail_by_name() {
     let report =
         module("check", &modules::c("tests/modules/fixtures/note_differs.c", &[]), &["--only-failed"]);

@@ -122,6 +122,7 @@ impl Build {
         let flags = [
             &format!("-Zsanitizer={}", self.sanitizer.name()),
             "-Cunsafe-allow-abi-mismatch=sanitizer",
+            "--cfg=sanitized",
             // What the standard library has compiled for types of its own is compiled anew, and instrumented.
             "-Zshare-generics=no",
             &format!("-Clink-arg={EXPORTS}"),

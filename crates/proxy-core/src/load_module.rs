@@ -1,16 +1,18 @@
 //! LoadModule, executed while the configuration is read: which modules are there, and who owns which directive.
 //!
 //! The rules are httpd's (`modules/core/mod_so.c`), but that a path is absolute or below ServerRoot and never
-//! searched for, and that a directive has one owner.
+//! searched for, that it may name the sum of its file, and that a directive has one owner.
+
+mod arguments;
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use proxy_abi::ident_is_valid;
 use proxy_config::{Diagnostic, Diagnostics, Node, Reading, Sources, Span, Word};
 
 use crate::directive::{args_of, core_directive};
-use crate::module::{LoadModules, ModuleCode, ModuleInfo};
+use crate::module::{LoadModules, LoadedCode, ModuleCode, ModuleFile, ModuleInfo, NotLoaded};
+use arguments::Arguments;
 
 /// A module and the line that brought it in; none for a built-in.
 #[derive(Clone, Debug)]
@@ -76,38 +78,37 @@ impl<'a> ModuleReader<'a> {
     }
 
     fn load(&mut self, node: &Node, diagnostics: &mut Diagnostics) -> Result<(), Diagnostic> {
-        let [ident, path] = node.args.as_slice() else {
-            return Err(Diagnostic::error(node.name.span, "LoadModule takes two arguments")
-                .with_help("write `LoadModule IDENT PATH`: the module's ident and its file"));
-        };
-        if !ident_is_valid(ident.text.as_bytes()) {
-            let message = format!("`{}` cannot be a module's ident", ident.text);
-            return Err(Diagnostic::error(ident.span, message)
-                .with_help("an ident is [a-z][a-z0-9_]*_module, as in proxy_lb_module"));
-        }
+        let Arguments { ident, path, sha256 } = arguments::read(node)?;
         if let Some(present) = self.modules.iter().find(|module| module.code.info().ident == ident.text) {
             diagnostics.push(present_already(ident, present));
             return Ok(());
         }
-        let file = self.file(path)?;
+        let (file, below) = self.file(path)?;
         if let Some(same) = self.modules.iter().find(|module| module.path.as_ref() == Some(&file)) {
             let message = format!("{} was loaded already, as {}", file.display(), same.code.info().ident);
             diagnostics.push(noted(Diagnostic::warning(path.span, message), same.span));
         }
-        let code = self.loader.load(&ident.text, &file).map_err(|text| Diagnostic::error(path.span, text))?;
+        let sum = sha256.as_ref().map(|pin| pin.sum);
+        let asked = ModuleFile { ident: ident.text.clone(), path: file.clone(), below, sha256: sum };
+        let LoadedCode { code, warnings } = self.loader.load(&asked).map_err(|error| match error {
+            NotLoaded::File(text) => Diagnostic::error(path.span, text),
+            NotLoaded::Sum(text) => Diagnostic::error(sha256.map_or(path.span, |pin| pin.word.span), text),
+        })?;
+        diagnostics.extend(warnings.into_iter().map(|text| Diagnostic::warning(path.span, text)));
         let span = Some(node.span());
         self.check_directives(code.info(), Some(ident.span), diagnostics);
         self.modules.push(LoadedModule { code, span, path: Some(file) });
         Ok(())
     }
 
-    /// The absolute path that a LoadModule line means.
-    fn file(&self, word: &Word) -> Result<PathBuf, Diagnostic> {
+    /// The absolute path that a LoadModule line means, and the directory that it must not lead out of.
+    fn file(&self, word: &Word) -> Result<(PathBuf, Option<PathBuf>), Diagnostic> {
         let path = Path::new(&word.text);
         if path.is_absolute() {
-            return Ok(path.to_path_buf());
+            return Ok((path.to_path_buf(), None));
         }
-        below(path).map(|below| self.server_root.join(below)).ok_or_else(|| {
+        let root = &self.server_root;
+        below(path).map(|below| (root.join(below), Some(root.clone()))).ok_or_else(|| {
             let message = format!("`{}` is not a file below ServerRoot", word.text);
             let help = "a module's path is absolute, or relative to ServerRoot and stays below it";
             Diagnostic::error(word.span, message).with_help(help)

@@ -2,7 +2,7 @@
 //! are the same thing here; only `proxy-dso` knows how their code is reached.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use proxy_abi::{ArgKind, Host};
@@ -112,13 +112,44 @@ pub struct InitError {
     pub span: Option<Span>,
 }
 
+/// Which file a LoadModule line means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// The module of that file that is wanted.
+    pub ident: String,
+    /// The file, an absolute path.
+    pub path: PathBuf,
+    /// The directory that no link may lead out of: ServerRoot, if the line names the file relative to it.
+    pub below: Option<PathBuf>,
+    /// The SHA-256 of the only file that will do.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// A module that was brought in.
+#[derive(Debug)]
+pub struct LoadedCode {
+    /// Its code.
+    pub code: Arc<dyn ModuleCode>,
+    /// What the operator should know of its file all the same, whole messages.
+    pub warnings: Vec<String>,
+}
+
+/// Why a module is not brought in: the whole message, with the file and the remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotLoaded {
+    /// The file will not do.
+    File(String),
+    /// It is another file than the one whose sum was given.
+    Sum(String),
+}
+
 /// Brings in module files; `proxy-dso` does.
 pub trait LoadModules {
-    /// Loads the module `ident` from `path`, an absolute path. `-t` does all of it.
+    /// Loads a module from its file. `-t` does all of it.
     ///
     /// # Errors
-    /// The whole message: what is wrong, with which file, and the remedy.
-    fn load(&self, ident: &str, path: &Path) -> Result<Arc<dyn ModuleCode>, String>;
+    /// What is wrong.
+    fn load(&self, file: &ModuleFile) -> Result<LoadedCode, NotLoaded>;
 }
 
 #[cfg(test)]

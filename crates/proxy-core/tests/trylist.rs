@@ -13,7 +13,7 @@ use proxy_core::caller::Caller;
 use proxy_core::conf::ProxySettings;
 use proxy_core::generation::Generation;
 use proxy_core::lower::configure;
-use proxy_core::module::{LoadModules, ModuleCode};
+use proxy_core::module::{LoadModules, LoadedCode, ModuleFile, NotLoaded};
 use proxy_core::observe::{Called, Finished, Observation, Observer, Watcher};
 use proxy_core::trylist::{Ended, Trylist};
 use proxy_module::inventory;
@@ -96,8 +96,8 @@ proxy_module::module!(scripted_module: balancer Scripted);
 struct NoFiles;
 
 impl LoadModules for NoFiles {
-    fn load(&self, ident: &str, _: &std::path::Path) -> std::result::Result<Arc<dyn ModuleCode>, String> {
-        Err(format!("{ident}: these tests load no files"))
+    fn load(&self, file: &ModuleFile) -> std::result::Result<LoadedCode, NotLoaded> {
+        Err(NotLoaded::File(format!("{}: these tests load no files", file.ident)))
     }
 }
 

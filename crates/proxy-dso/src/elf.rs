@@ -3,11 +3,12 @@
 //! server of one that is cut short or damaged.
 //!
 //! What remains: a file that passes is whole, and the loader finds its way in it. Its code and data are bytes like any
-//! others: damage there, or in a number that is wrong but possible, is not seen here, and ends the server when the
-//! code runs. Against that only running it in another process first would help; this server does not.
+//! others: damage there, or in a number that is wrong but possible, is not seen here. What of it shows when the module
+//! is loaded, begun and ended, the server finds by doing that in another process first (see `trial.rs`).
 //!
 //! Layouts are those of the ELF gABI, chapters 4 and 5. Nothing here panics, whatever the bytes are.
 
+mod demands;
 mod hash;
 mod loading;
 mod versions;
@@ -15,6 +16,7 @@ mod versions;
 use std::ops::Range;
 
 use crate::refusal::Cause;
+use demands::Demands;
 
 const HEADER: u64 = 64;
 const SEGMENT: u64 = 56;
@@ -36,6 +38,7 @@ pub(crate) struct Elf<'b> {
     segments: Vec<Segment>,
     sections: Vec<Section>,
     names: Range<usize>,
+    demands: Demands,
 }
 
 #[derive(Debug)]
@@ -75,10 +78,10 @@ impl<'b> Elf<'b> {
     /// What is wrong with the file, with offsets and sizes.
     pub(crate) fn read(bytes: &'b [u8]) -> Result<Self, Cause> {
         let header = Header::read(bytes)?;
-        let segments = read_segments(bytes, &header)?;
+        let (segments, demands) = read_segments(bytes, &header)?;
         let sections = read_sections(bytes, &header)?;
         let names = sections.get(usize::from(header.names)).map_or(0..0, |section| section.place.clone());
-        Ok(Self { bytes, segments, sections, names })
+        Ok(Self { bytes, segments, sections, names, demands })
     }
 
     /// The notes of all note segments, which is where a loader looks.
@@ -91,6 +94,16 @@ impl<'b> Elf<'b> {
     pub(crate) fn notes_in_section(&self, name: &str) -> impl Iterator<Item = RawNote<'b>> {
         let sections = self.sections.iter().filter(move |section| self.name_of(section) == name.as_bytes());
         sections.flat_map(|section| notes_of(&self.bytes[section.place.clone()], section.align))
+    }
+
+    /// What it asks of the process that loads it and a module may not ask for, all of it.
+    pub(crate) fn too_much(&self) -> impl Iterator<Item = Cause> {
+        self.demands.too_much(&self.segments)
+    }
+
+    /// What the operator should know all the same.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.demands.warning()
     }
 
     fn name_of(&self, section: &Section) -> &'b [u8] {
@@ -162,7 +175,7 @@ fn check_kind(kind: u16, machine: u16) -> Result<(), Cause> {
     Ok(())
 }
 
-fn read_segments(bytes: &[u8], header: &Header) -> Result<Vec<Segment>, Cause> {
+fn read_segments(bytes: &[u8], header: &Header) -> Result<(Vec<Segment>, Demands), Cause> {
     let table =
         inside(bytes, || "program header table".to_owned(), header.segments, header.segment_count * SEGMENT)?;
     let mut segments = Vec::new();
@@ -191,8 +204,8 @@ fn read_segments(bytes: &[u8], header: &Header) -> Result<Vec<Segment>, Cause> {
         return Err(Cause::BrokenElf { what: "no dynamic segment, or two of them".to_owned() });
     };
     loading::check_segments(&segments, &table)?;
-    loading::check_dynamic(bytes, &segments, dynamic)?;
-    Ok(segments)
+    let demands = loading::check_dynamic(bytes, &segments, dynamic)?;
+    Ok((segments, demands))
 }
 
 fn read_sections(bytes: &[u8], header: &Header) -> Result<Vec<Section>, Cause> {

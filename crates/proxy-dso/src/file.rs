@@ -3,10 +3,13 @@
 //! Who may have written them comes first: a server that runs as root trusts a file only if nobody else can
 //! replace it.
 
+mod beneath;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -17,28 +20,47 @@ use crate::refusal::Cause;
 /// A module file has at most this many bytes.
 pub(crate) const MOST: u64 = 64 << 20;
 
-/// Reads the file at `path` once, after looking at its kind, owner and mode.
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) bytes: Vec<u8>,
+    /// Who else could replace it.
+    pub(crate) complaint: Option<Complaint>,
+}
+
+/// Reads the file at `path` once, after looking at its kind, owner and mode. Links on the way do not leave `below`,
+/// if that is given.
 ///
 /// # Errors
 /// Why it is not read.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Cause> {
+pub(crate) fn read(path: &Path, below: Option<&Path>) -> Result<Contents, Cause> {
     if !path.is_absolute() {
         return Err(Cause::Relative);
     }
-    let file = open(path)?;
+    let file = match below {
+        None => open(path)?,
+        Some(root) => beneath::open(root, path)?,
+    };
     let stat = stat_regular(&file)?;
-    check_owner(path, &stat)?;
-    read_bytes(file, stat.st_size.unsigned_abs())
+    let uid = rustix::process::geteuid().as_raw();
+    let complaint =
+        real_path(&file).and_then(|real| owner::look(path, &real, &stat, uid)).map_err(unreadable)?;
+    let bytes = read_bytes(file, stat.st_size.unsigned_abs())?;
+    Ok(Contents { bytes, complaint })
 }
 
-/// Opens without waiting, as it would for the writer of a FIFO.
+/// Without waiting, as it would for the writer of a FIFO.
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+
 fn open(path: &Path) -> Result<File, Cause> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(fd) => Ok(File::from(fd)),
-        Err(Errno::NOENT | Errno::NOTDIR) => Err(Cause::Missing),
-        Err(Errno::NXIO) => Err(Cause::NotRegular { kind: "a socket" }),
-        Err(error) => Err(unreadable(error.into())),
+    rustix::fs::open(path, FLAGS, Mode::empty()).map(File::from).map_err(not_opened)
+}
+
+fn not_opened(error: Errno) -> Cause {
+    match error {
+        Errno::NOENT | Errno::NOTDIR => Cause::Missing,
+        Errno::NXIO => Cause::NotRegular { kind: "a socket" },
+        error => unreadable(error.into()),
     }
 }
 
@@ -54,27 +76,20 @@ fn stat_regular(file: &File) -> Result<Stat, Cause> {
     Err(Cause::NotRegular { kind })
 }
 
-/// As root a complaint refuses the file; otherwise it is only said, since whoever can write the file could
-/// as well start a server of their own.
-fn check_owner(path: &Path, stat: &Stat) -> Result<(), Cause> {
-    let looked = complaint_about(path, stat).map_err(unreadable)?;
-    let Some(Complaint { complaint, remedy }) = looked else { return Ok(()) };
-    if rustix::process::geteuid().is_root() {
-        return Err(Cause::Unsafe { complaint, remedy });
-    }
-    tracing::warn!("{}: {complaint}: {remedy}", path.display());
-    Ok(())
+/// Where the open file lies, after all links.
+fn real_path(file: &File) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// Looks at the file and at the directory that it really stands in.
-fn complaint_about(path: &Path, stat: &Stat) -> io::Result<Option<Complaint>> {
-    let uid = rustix::process::geteuid().as_raw();
-    let real = fs::canonicalize(path)?;
-    let (complaint, parent) = (owner::of_file(&real, stat, uid), real.parent());
-    match (complaint, parent) {
-        (None, Some(parent)) => Ok(owner::of_directory(parent, &rustix::fs::stat(parent)?, uid)),
-        (complaint, _) => Ok(complaint),
-    }
+/// The bytes of a copy of ours.
+///
+/// # Errors
+/// If it cannot be read, or is none of ours.
+pub(crate) fn read_whole(copy: &File) -> Result<Vec<u8>, Cause> {
+    let stat = stat_regular(copy)?;
+    let mut bytes = vec![0; usize::try_from(stat.st_size).unwrap_or_default().min(MOST as usize)];
+    copy.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 fn read_bytes(file: impl AsFd + Read, len: u64) -> Result<Vec<u8>, Cause> {

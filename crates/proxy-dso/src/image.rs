@@ -6,14 +6,16 @@
 
 use std::ffi::c_void;
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use crate::copy::{self, Copied, PrivateCopy};
 use crate::refusal::Cause;
+use crate::trial::{Candidate, Preflight};
 
 /// One mapped module file. There are only leaked ones.
 #[derive(Debug)]
@@ -27,26 +29,28 @@ pub(crate) struct Image {
 static IMAGES: Mutex<Vec<&'static Image>> = Mutex::new(Vec::new());
 
 impl Image {
-    /// The image of `bytes`, mapped now unless it is there already. `ident` names a new copy, `path` is for
-    /// messages.
+    /// The image of `bytes`, tried and mapped now unless it is there already.
     ///
     /// # Errors
-    /// If no copy can be made, or the loader refuses it.
-    pub(crate) fn of(
-        bytes: &[u8],
-        ident: &str,
-        path: &Path,
-        how: PrivateCopy,
-    ) -> Result<&'static Self, Cause> {
+    /// If no copy can be made, the copy does not stand its trial, or the loader refuses it.
+    pub(crate) fn of(bytes: &[u8], loading: &Loading<'_>) -> Result<&'static Self, Cause> {
         // Held while loading: two threads with the same file make one image.
         let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = images.iter().find(|image| image.holds(bytes)) {
             return Ok(image);
         }
-        let (library, copy) = load(bytes, ident, path, how)?;
-        let image: &'static Self = Box::leak(Box::new(Self { library, copy, len: bytes.len() as u64 }));
-        images.push(image);
-        Ok(image)
+        let (library, copy) = load(bytes, loading)?;
+        Ok(kept(Self { library, copy, len: bytes.len() as u64 }, &mut images))
+    }
+
+    /// The image of a copy that another process has made; `path` is for messages.
+    ///
+    /// # Errors
+    /// If the loader refuses it.
+    pub(crate) fn of_copy(copy: File, path: &Path) -> Result<&'static Self, Cause> {
+        let len = copy.metadata().map_or(0, |metadata| metadata.len());
+        let library = open(&PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd())), path)?;
+        Ok(kept(Self { library, copy, len }, &mut IMAGES.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// How many there are.
@@ -62,7 +66,11 @@ impl Image {
         let missing = |text| Cause::NotExported { ident: ident.to_owned(), text };
         // SAFETY: F7, only the address is taken, and the image stays mapped.
         let symbol = unsafe { self.library.get::<*const c_void>(ident.as_bytes()) };
-        let symbol = symbol.map_err(|error| missing(loader_words(&error)))?;
+        // What the loader calls the file means nothing to anybody.
+        let words = |error| {
+            loader_words(&error).split_once(": ").map_or_else(String::new, |(_, words)| words.to_owned())
+        };
+        let symbol = symbol.map_err(|error| missing(words(error)))?;
         let address = symbol.as_raw_ptr().cast_const();
         if address.is_null() { Err(missing("its address is null".to_owned())) } else { Ok(address) }
     }
@@ -77,28 +85,57 @@ impl Image {
     }
 }
 
+/// For as long as the process lives.
+fn kept(image: Image, images: &mut Vec<&'static Image>) -> &'static Image {
+    let image: &'static Image = Box::leak(Box::new(image));
+    images.push(image);
+    image
+}
+
+/// What is to be loaded, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loading<'l> {
+    /// Names the copy.
+    pub(crate) ident: &'l str,
+    /// For messages.
+    pub(crate) path: &'l Path,
+    pub(crate) copy: PrivateCopy,
+    /// Whether the module says of itself that it starts threads.
+    pub(crate) threads: bool,
+    pub(crate) preflight: Option<&'static dyn Preflight>,
+}
+
 /// Loads from a memory file if that is wanted and allowed here, else from a file.
-fn load(bytes: &[u8], ident: &str, path: &Path, how: PrivateCopy) -> Result<(Library, File), Cause> {
-    if how == PrivateCopy::Memory
-        && let Ok(copied) = copy::in_memory(bytes, ident)
+fn load(bytes: &[u8], loading: &Loading<'_>) -> Result<(Library, File), Cause> {
+    if loading.copy == PrivateCopy::Memory
+        && let Ok(copied) = copy::in_memory(bytes, loading.ident)
     {
-        match open(&copied, path) {
+        match try_and_open(&copied, loading) {
             // Where memory files may not be executed the loader cannot map them; nothing of the module has run.
             Err(Cause::Loader { text }) if text.contains("failed to map segment") => (),
             opened => return Ok((opened?, copied.file)),
         }
     }
-    let copied =
-        copy::in_directory(bytes, ident).map_err(|error| Cause::NoCopy { error: crate::words(&error) })?;
-    Ok((open(&copied, path)?, copied.file))
+    let copied = copy::in_directory(bytes, loading.ident)
+        .map_err(|error| Cause::NoCopy { error: crate::words(&error) })?;
+    Ok((try_and_open(&copied, loading)?, copied.file))
 }
 
-fn open(copied: &Copied, path: &Path) -> Result<Library, Cause> {
+/// What is mapped is the very copy that was tried.
+fn try_and_open(copied: &Copied, loading: &Loading<'_>) -> Result<Library, Cause> {
+    if let Some(preflight) = loading.preflight {
+        let Loading { ident, path, threads, .. } = *loading;
+        preflight.try_out(&Candidate { ident, path, copy: &copied.file, threads })?;
+    }
+    open(&copied.path, loading.path)
+}
+
+fn open(copy: &Path, path: &Path) -> Result<Library, Cause> {
     let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE;
     // SAFETY: F7, the image is never closed; its bytes were checked and can no longer change.
-    let library = unsafe { Library::open(Some(&copied.path), flags) };
+    let library = unsafe { Library::open(Some(copy), flags) };
     library.map_err(|error| {
-        let own = copied.path.to_string_lossy();
+        let own = copy.to_string_lossy();
         Cause::Loader { text: loader_words(&error).replace(&*own, &path.to_string_lossy()) }
     })
 }

@@ -1,9 +1,18 @@
 //! Why a module is refused: one cause, one message, naming what was found, what is needed and what to do.
 
+mod spelling;
+
 use std::fmt;
+use std::path::PathBuf;
 
 use proxy_abi::{MAJOR, MINOR};
 use thiserror::Error;
+
+use spelling::{HERE, Hex, elf_kind, machine};
+
+pub use spelling::Sum;
+
+use crate::trial::Stage;
 
 /// A module that does not come in, and why. Displays as one whole message without a final stop.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -34,6 +43,18 @@ pub enum Cause {
     /// Nothing is there.
     #[error("there is no such file: check the path, or build the module first")]
     Missing,
+    /// A link leads to somewhere else.
+    #[error(
+        "a link on the way leads to {}, outside of ServerRoot {}: name the file by its absolute path if it is meant",
+        real.display(),
+        root.display()
+    )]
+    OutsideRoot {
+        /// ServerRoot.
+        root: PathBuf,
+        /// Where the link leads.
+        real: PathBuf,
+    },
     /// A directory, FIFO, device or socket.
     #[error("this is {kind}, not a regular file: name the module's .so file itself")]
     NotRegular {
@@ -63,6 +84,16 @@ pub enum Cause {
         len: u64,
         /// The limit.
         most: u64,
+    },
+    /// Another file than the one that is meant.
+    #[error(
+        "has the sum sha256={found}, but sha256={wanted} is asked for: if this file is meant, write its own sum"
+    )]
+    WrongSum {
+        /// Its sum.
+        found: Sum,
+        /// That of LoadModule.
+        wanted: Sum,
     },
     /// No byte at all.
     #[error("is empty: build or copy it again")]
@@ -121,6 +152,40 @@ pub enum Cause {
         "is a shared object but no proxyd module, it has no note .note.proxyd.module: build it with the crate proxy-module or with proxy_module.h"
     )]
     NoNote,
+    /// All stacks of the server would be executable.
+    #[error("wants its stack executable: link it with -z noexecstack")]
+    ExecutableStack,
+    /// Whoever can have the server write there can have it run what they like.
+    #[error(
+        "its segment at {address:#x} may be written and run: link it without -N, and keep code and data apart"
+    )]
+    WritableCode {
+        /// Where it would be loaded, relative to the image.
+        address: u64,
+    },
+    /// Its code would have to be written.
+    #[error("has relocations in its code: compile all of it with -fPIC")]
+    TextRelocations,
+    /// Other files would come with it.
+    #[error(
+        "has the {kind} \"{value}\", where other files would be looked for: link it without -rpath, or run \
+         `patchelf --remove-rpath` on it"
+    )]
+    SearchPath {
+        /// `RUNPATH`.
+        kind: &'static str,
+        /// Its directories.
+        value: String,
+    },
+    /// Another file would come with it.
+    #[error(
+        "needs {name}, a file that the server does not check: link that library into the module (its .a, in C++ \
+         -static-libstdc++)"
+    )]
+    NeedsLibrary {
+        /// `libz.so.1`.
+        name: String,
+    },
     /// The section holds somebody else's note.
     #[error("its module note is owned by \"{}\", a module's by \"PROXYD\": rebuild it with proxy-module or proxy_module.h", found.escape_ascii())]
     NoteOwner {
@@ -188,6 +253,63 @@ pub enum Cause {
     NoCopy {
         /// The system's words.
         error: String,
+    },
+    /// No process could be started to try it in.
+    #[error("could not be tried in a process of its own ({error}): see to that, and try again")]
+    Untried {
+        /// The system's words, or what went wrong.
+        error: String,
+    },
+    /// It ended the process in which it was tried, by a signal.
+    #[error("{stage} ended the process in which it was tried by {signal}, and would end the server: {}", stage.remedy())]
+    Died {
+        /// What it was about.
+        stage: Stage,
+        /// `SIGABRT`.
+        signal: String,
+    },
+    /// It ended the process in which it was tried, by choice.
+    #[error(
+        "{stage} ended the process in which it was tried with exit code {code}, and would end the server: {}",
+        stage.remedy()
+    )]
+    Exited {
+        /// What it was about.
+        stage: Stage,
+        /// The exit code.
+        code: i32,
+    },
+    /// It did not come to its end.
+    #[error("{stage} did not come to its end within {seconds} s, and the server would wait for it: {}", stage.remedy())]
+    TooSlow {
+        /// What it was about.
+        stage: Stage,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// It did what is the server's business, or what it has not declared.
+    #[error("{stage} {act} (system call {call}): {remedy}")]
+    Forbidden {
+        /// What it was about.
+        stage: Stage,
+        /// `starts a thread`.
+        act: &'static str,
+        /// `clone`.
+        call: &'static str,
+        /// What its author can do.
+        remedy: &'static str,
+    },
+    /// It closed what is not its own.
+    #[error("{stage} closes files that others have open: {}", stage.remedy())]
+    Closes {
+        /// What it was about.
+        stage: Stage,
+    },
+    /// What the process that tried it found, in its words.
+    #[error("{text}")]
+    Tried {
+        /// The message.
+        text: String,
     },
     /// The dynamic loader's words.
     #[error("{text}: install what it needs, or rebuild it on this system")]
@@ -267,43 +389,4 @@ pub enum Cause {
         /// What is wrong.
         what: String,
     },
-}
-
-const HERE: u16 = crate::elf::THIS_MACHINE;
-
-/// The machines that modules are met for; others by number.
-fn machine(number: &u16) -> String {
-    match number {
-        3 => "x86".to_owned(),
-        20 => "PowerPC".to_owned(),
-        21 => "PowerPC64".to_owned(),
-        22 => "s390x".to_owned(),
-        40 => "ARM".to_owned(),
-        62 => "x86-64".to_owned(),
-        183 => "aarch64".to_owned(),
-        243 => "RISC-V".to_owned(),
-        258 => "LoongArch".to_owned(),
-        other => format!("machine {other}"),
-    }
-}
-
-fn elf_kind(kind: u16) -> String {
-    match kind {
-        1 => "an object file".to_owned(),
-        2 => "a program".to_owned(),
-        4 => "a core dump".to_owned(),
-        other => format!("an ELF file of type {other}"),
-    }
-}
-
-/// Bytes as two digits each.
-struct Hex<'b>(&'b [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            write!(f, "{}{byte:02x}", if index == 0 { "" } else { " " })?;
-        }
-        Ok(())
-    }
 }

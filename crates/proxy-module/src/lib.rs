@@ -106,7 +106,7 @@ pub use tracing;
 #[doc(hidden)]
 pub mod private {
     pub use crate::ffi::entry::{fini, init_balancer, init_module};
-    pub use crate::record::{note, record};
+    pub use crate::record::{FLAGS, FLAGS_WITH_THREADS, note, record};
 }
 
 /// All that a module's source usually names.

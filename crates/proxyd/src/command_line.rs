@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::module;
 use crate::reload_verb::Reload;
+use crate::{module, preflight};
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Module(module::Verb),
     /// `proxyd reload`.
     Reload(Reload),
+    /// What the server has a process of its own do with each module file first.
+    TryModule(preflight::Trial),
 }
 
 /// What `-k` asks for.
@@ -177,6 +179,8 @@ enum Verb {
         #[command(subcommand)]
         verb: module::Verb,
     },
+    #[command(hide = true)]
+    TryModule(preflight::Trial),
 }
 
 /// Understands the command line, the program's name first.
@@ -204,6 +208,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
             reload.options = reload.options.over(line.options);
             Ok(Command::Reload(reload))
         }
+        Some(Verb::TryModule(trial)) => Ok(Command::TryModule(trial)),
         Some(Verb::Run { options }) => Ok(Command::Run(options.over(line.options))),
         None => asked(line.options, &line.questions),
     }

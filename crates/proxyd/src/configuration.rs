@@ -13,7 +13,7 @@ use crate::config_path::{self, ConfigPath, Surroundings};
 use crate::files::Files;
 use crate::logs::check_formats;
 use crate::output::Messages;
-use crate::{Ended, statics};
+use crate::{Ended, preflight, statics};
 
 /// So many errors are shown; after that nobody reads on.
 const SHOWN: usize = 20;
@@ -61,7 +61,7 @@ fn configured(options: &Options, messages: &Messages) -> Result<Configured, Ende
     let input = input(options).map_err(failed)?;
     let statics = statics::modules().map_err(failed)?;
     let files = Files::new(&input.main, &input.server_root);
-    let mut configured = configure(&input, &files, &proxy_dso::Loader::default(), statics);
+    let mut configured = configure(&input, &files, &preflight::loader(), statics);
     check_formats(&configured.tree, &configured.sources, &mut configured.diagnostics);
     Ok(configured)
 }

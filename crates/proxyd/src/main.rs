@@ -19,6 +19,7 @@ mod logs;
 mod module;
 mod output;
 mod pid_file;
+mod preflight;
 mod prepared;
 mod reload;
 mod reload_verb;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Demo { keep } => demo::run(keep),
         Command::Module(verb) => module::run(&verb),
         Command::Reload(reload) => reload_verb::run(&reload),
+        Command::TryModule(trial) => preflight::run(&trial),
     });
     logs::finish();
     ExitCode::from(match ended {

@@ -34,13 +34,16 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("module_tools::a_crash_is_named_and_fails_no_other_check", "crashes on purpose"),
     LeftOut::always("module_tools::bench_measures_five_sizes", "runs valgrind"),
     LeftOut::always("a_file_cut_in_the_middle", "knows the sizes of a file built without instrumentation"),
+    LeftOut::always(
+        "preflight::",
+        "a sanitizer does what a trial forbids, and counts what is done in it as a report",
+    ),
+    LeftOut::always("code_that_may_be_written", "knows an address of a file built without instrumentation"),
+    LeftOut::always("constructors_are_warned_of", "sanitizers add constructors"),
+    LeftOut::always("module_tools::what_the_server_would_refuse_fails_by_name", "as those of preflight"),
     LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
     LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),
     LeftOut::always("service::units::", "asks what the server itself maps and calls, partly by strace"),
-    LeftOut::of_thread(
-        "a_symbol_that_the_note_names_and_nobody_exports",
-        "knows the number of a file, and the runtime has opened one before",
-    ),
     LeftOut::of_thread("descriptors::", "counts what files a server may open, and the runtime opens some"),
     LeftOut::of_thread(
         "limits::a_kept_connection_ends_after_its_time",

@@ -20,8 +20,8 @@ inventory::submit!(Directive::line(
 inventory::submit!(Directive::line(
     "LoadModule",
     GLOBAL,
-    Args::Take2,
-    "brings in a module: its ident and its file, absolute or relative to ServerRoot",
+    Args::Take23,
+    "brings in a module: its ident, its file, absolute or relative to ServerRoot, and perhaps its sha256=HEX",
     done
 ));
 inventory::submit!(Directive::line(

@@ -43,7 +43,6 @@ impl<'a> Inherited<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::sync::atomic::Ordering::Relaxed;
 
     use proxy_config::{Input, MemoryLoader};
@@ -51,13 +50,13 @@ mod tests {
     use super::*;
     use crate::caller::Caller;
     use crate::lower::configure;
-    use crate::module::{LoadModules, ModuleCode};
+    use crate::module::{LoadModules, LoadedCode, ModuleFile, NotLoaded};
 
     struct NoFiles;
 
     impl LoadModules for NoFiles {
-        fn load(&self, _: &str, _: &Path) -> Result<Arc<dyn ModuleCode>, String> {
-            Err("there are none".to_owned())
+        fn load(&self, _: &ModuleFile) -> Result<LoadedCode, NotLoaded> {
+            Err(NotLoaded::File("there are none".to_owned()))
         }
     }
 

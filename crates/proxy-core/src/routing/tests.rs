@@ -9,14 +9,14 @@ use super::hosts::matches;
 use super::{Clusters, Destination, Route, Servers};
 use crate::conf::MapTarget;
 use crate::lower::configure;
-use crate::module::{LoadModules, ModuleCode};
+use crate::module::{LoadModules, LoadedCode, ModuleFile, NotLoaded};
 use crate::origin::{Origin, parse_url};
 
 struct NoModules;
 
 impl LoadModules for NoModules {
-    fn load(&self, _: &str, _: &std::path::Path) -> Result<std::sync::Arc<dyn ModuleCode>, String> {
-        Err("there are none".to_owned())
+    fn load(&self, _: &ModuleFile) -> Result<LoadedCode, NotLoaded> {
+        Err(NotLoaded::File("there are none".to_owned()))
     }
 }
 

@@ -1,7 +1,6 @@
 //! A policy that keeps a ledger of how it is called, and generations that it balances.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +12,7 @@ use proxy_core::caller::Caller;
 use proxy_core::conf::{ProxySettings, ServerConf};
 use proxy_core::generation::Generation;
 use proxy_core::lower::configure;
-use proxy_core::module::{LoadModules, ModuleCode};
+use proxy_core::module::{LoadModules, LoadedCode, ModuleCode, ModuleFile, NotLoaded};
 use proxy_core::trylist::Trylist;
 use proxy_module::inventory;
 use proxy_module::prelude::*;
@@ -183,8 +182,8 @@ pub(crate) fn record() -> proxy_abi::StaticRecord {
 struct NoFiles;
 
 impl LoadModules for NoFiles {
-    fn load(&self, ident: &str, _: &Path) -> std::result::Result<Arc<dyn ModuleCode>, String> {
-        Err(format!("{ident}: these models load no files"))
+    fn load(&self, file: &ModuleFile) -> std::result::Result<LoadedCode, NotLoaded> {
+        Err(NotLoaded::File(format!("{}: these models load no files", file.ident)))
     }
 }
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::versions::{self, Kind};
-use super::{PT_LOAD, Segment, hash, u16_at, u32_at, u64_at};
+use super::{Demands, PT_LOAD, Segment, hash, u16_at, u32_at, u64_at};
 use crate::refusal::Cause;
 
 const PT_TLS: u32 = 7;
@@ -19,6 +19,9 @@ const WRITABLE: u32 = 2;
 const PAGE: u64 = 4096;
 /// Most addresses that a module may ask for.
 const MOST_MEMORY: u64 = 1 << 30;
+
+/// Of `DT_FLAGS`: there are relocations in what may not be written.
+const WRITES_TEXT: u64 = 4;
 
 const SYMBOL: u64 = 24;
 const RELA: u64 = 24;
@@ -41,6 +44,7 @@ mod tag {
     pub(super) const SONAME: u64 = 14;
     pub(super) const RPATH: u64 = 15;
     pub(super) const REL: u64 = 17;
+    pub(super) const TEXTREL: u64 = 22;
     pub(super) const PLTREL: u64 = 20;
     pub(super) const JMPREL: u64 = 23;
     pub(super) const INIT_ARRAY: u64 = 25;
@@ -48,6 +52,7 @@ mod tag {
     pub(super) const INIT_ARRAYSZ: u64 = 27;
     pub(super) const FINI_ARRAYSZ: u64 = 28;
     pub(super) const RUNPATH: u64 = 29;
+    pub(super) const FLAGS: u64 = 30;
     pub(super) const RELRSZ: u64 = 35;
     pub(super) const RELR: u64 = 36;
     pub(super) const RELRENT: u64 = 37;
@@ -98,11 +103,11 @@ pub(super) fn check_segments(segments: &[Segment], table: &Range<usize>) -> Resu
     Ok(())
 }
 
-/// Checks all that the dynamic segment at `dynamic` says.
+/// Checks all that the dynamic segment at `dynamic` says, and answers what it asks for besides.
 ///
 /// # Errors
 /// The first contradiction.
-pub(super) fn check_dynamic(bytes: &[u8], segments: &[Segment], dynamic: &Segment) -> Result<(), Cause> {
+pub(super) fn check_dynamic(bytes: &[u8], segments: &[Segment], dynamic: &Segment) -> Result<Demands, Cause> {
     let loads = Loads { segments };
     let place = loads.file(dynamic.address, dynamic.place.len() as u64);
     if place.as_ref() != Some(&dynamic.place) || !dynamic.address.is_multiple_of(8) {
@@ -114,7 +119,8 @@ pub(super) fn check_dynamic(bytes: &[u8], segments: &[Segment], dynamic: &Segmen
     let symbols = tables.check_symbols()?;
     tables.check_versions(symbols)?;
     tables.check_functions()?;
-    tables.check_relocations(symbols)
+    tables.check_relocations(symbols)?;
+    tables.demands()
 }
 
 fn broken<T>(what: &str) -> Result<T, Cause> {
@@ -229,6 +235,26 @@ impl<'b> Tables<'b> {
             return broken("a name outside of its string table");
         }
         Ok(())
+    }
+
+    fn demands(&self) -> Result<Demands, Cause> {
+        let strings = self.table(tag::STRTAB, tag::STRSZ, 1)?;
+        let text = |offset: u64| {
+            let rest =
+                usize::try_from(offset).ok().and_then(|offset| strings.get(offset..)).unwrap_or_default();
+            let name = rest.split(|byte| *byte == 0).next().unwrap_or_default();
+            name.escape_ascii().to_string()
+        };
+        let needed = self.entries.iter().filter(|(tag, _)| *tag == tag::NEEDED);
+        let search = [(tag::RPATH, "RPATH"), (tag::RUNPATH, "RUNPATH")];
+        let search = search.into_iter().find_map(|(tag, kind)| Some((kind, text(self.value(tag)?))));
+        let flags = self.value(tag::FLAGS).unwrap_or(0);
+        Ok(Demands {
+            needed: needed.map(|(_, offset)| text(*offset)).collect(),
+            search,
+            text_relocations: self.value(tag::TEXTREL).is_some() || flags & WRITES_TEXT != 0,
+            constructors: self.value(tag::INIT_ARRAYSZ).unwrap_or(0) / 8,
+        })
     }
 
     /// Checks hash and symbol tables and answers how many symbols there are.

@@ -122,3 +122,29 @@ fn numbers_that_would_lead_the_loader_astray_are_refused() {
         assert_eq!(refused(second + 16, address), "a segment that cannot be mapped where it wants to be");
     }
 }
+
+#[test]
+fn what_a_file_asks_for_is_told() {
+    let bytes = a_real_file();
+    let elf = Elf::read(&bytes).unwrap();
+    assert_eq!(elf.too_much().collect::<Vec<_>>(), []);
+    assert!(elf.demands.needed.iter().any(|name| name == "libc.so.6"), "{:?}", elf.demands);
+    assert_eq!(elf.warning(), None);
+    let asks = |place: usize, value: u64| {
+        let mut bytes = bytes.clone();
+        bytes[place..place + 8].copy_from_slice(&value.to_le_bytes());
+        Elf::read(&bytes).unwrap().too_much().collect::<Vec<_>>()
+    };
+    // In place of an entry that no loader needs.
+    let (count, _) = at_virtual(&bytes, 0x6fff_fff9);
+    assert_eq!(asks(count, 22), [Cause::TextRelocations]);
+    let mut flags = bytes.clone();
+    flags[count..count + 8].copy_from_slice(&30_u64.to_le_bytes());
+    flags[count + 8..count + 16].copy_from_slice(&4_u64.to_le_bytes());
+    assert_eq!(Elf::read(&flags).map(|elf| elf.too_much().next()), Ok(Some(Cause::TextRelocations)));
+    let mut headers = (0..usize::from(bytes[56])).map(|index| 64 + index * 56);
+    let stack = headers.find(|at| u32_at(&bytes, *at) == 0x6474_e551).unwrap();
+    let mut none = bytes.clone();
+    none[stack..stack + 4].copy_from_slice(&0x6474_e5ff_u32.to_le_bytes());
+    assert_eq!(Elf::read(&none).map(|elf| elf.too_much().next()), Ok(Some(Cause::ExecutableStack)));
+}

@@ -3,7 +3,7 @@
 use std::fs;
 
 use proxy_abi::ArgKind;
-use proxy_core::module::{Carrier, LoadModules, ModuleDirective};
+use proxy_core::module::{Carrier, ModuleDirective};
 use proxy_dso::{Loader, PrivateCopy, inspect};
 
 use crate::support::{Workshop, complaint, load};
@@ -12,7 +12,7 @@ use crate::support::{Workshop, complaint, load};
 fn a_modules_facts_are_copied() {
     let Some(shop) = Workshop::new() else { return };
     let path = shop.build("mod_x.so", &["BUILD=1"]);
-    let module = Loader::default().load("x_module", &path).unwrap();
+    let module = Loader::default().open("x_module", &path).unwrap();
     let info = module.info();
     assert_eq!((&*info.ident, &*info.version, &*info.build), ("x_module", "1.2.3", "cc; by hand"));
     assert_eq!(info.carrier, Carrier::Shared(path));
@@ -28,7 +28,7 @@ fn a_file_may_hold_several_modules_of_any_version() {
     let macros = ["MAJOR=3", "MINOR=9", "SECOND_IDENT=\"y_module\"", "CONSTRUCTOR_ABORTS"];
     let notes = inspect(&shop.build("mod_x.so", &macros)).unwrap();
     let mut facts: Vec<_> =
-        notes.iter().map(|note| (note.major, note.minor_built, &note.ident[..9])).collect();
+        notes.modules.iter().map(|note| (note.major, note.minor_built, &note.ident[..9])).collect();
     facts.sort_unstable();
     assert_eq!(facts, [(3, 9, &b"x_module\0"[..]), (3, 9, &b"y_module\0"[..])]);
     assert!(inspect(&shop.path("none.so")).is_err());
@@ -83,14 +83,14 @@ fn a_copy_is_made_in_memory_or_in_a_directory() {
     let Some(shop) = Workshop::new() else { return };
     let names = ["IDENT=\"mem_module\"", "NOTE_IDENT=\"mem_module\"", "SYMBOL=mem_module"];
     let path = shop.build("mod_mem.so", &names);
-    Loader { copy: PrivateCopy::Memory }.open("mem_module", &path).unwrap();
+    Loader { copy: PrivateCopy::Memory, ..Loader::default() }.open("mem_module", &path).unwrap();
     let policy = fs::read_to_string("/proc/sys/vm/memfd_noexec").unwrap_or_default();
     let there = if policy.trim() == "2" { "/mem_module.so (deleted)" } else { "/memfd:mem_module (deleted)" };
     assert!(mapped(there) > 0, "{there}");
 
     let names = ["IDENT=\"dir_module\"", "NOTE_IDENT=\"dir_module\"", "SYMBOL=dir_module"];
     let path = shop.build("mod_dir.so", &names);
-    let loader = Loader { copy: PrivateCopy::Directory };
+    let loader = Loader { copy: PrivateCopy::Directory, ..Loader::default() };
     let first = loader.open("dir_module", &path).unwrap();
     assert!(mapped("/dir_module.so (deleted)") > 0);
     let second = loader.open("dir_module", &path).unwrap();

@@ -6,3 +6,4 @@ mod logging;
 mod refusals;
 mod statics;
 mod support;
+mod trusted;

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -12,7 +11,7 @@ use proxy_config::{Input, MemoryLoader};
 use proxy_core::caller::Caller;
 use proxy_core::generation::Generation;
 use proxy_core::lower::configure;
-use proxy_core::module::{LoadModules, ModuleCode};
+use proxy_core::module::{LoadModules, LoadedCode, ModuleFile, NotLoaded};
 use proxy_core::observe::Observation;
 use proxy_http::executor::{Capacity, Drained, Orders, Phase, Seat, Shared, run};
 use proxy_http::transaction::{Transaction, TransactionLog};
@@ -53,8 +52,8 @@ impl TransactionLog for Recorder {
 struct NoModules;
 
 impl LoadModules for NoModules {
-    fn load(&self, _: &str, _: &Path) -> Result<Arc<dyn ModuleCode>, String> {
-        Err("there are none".to_owned())
+    fn load(&self, _: &ModuleFile) -> Result<LoadedCode, NotLoaded> {
+        Err(NotLoaded::File("there are none".to_owned()))
     }
 }
 

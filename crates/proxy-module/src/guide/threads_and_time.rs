@@ -55,6 +55,9 @@
 //!
 //! While your function runs, its executor serves nobody else: no file, no socket, no name, no sleep, no lock that somebody
 //! holds for long. What takes time belongs into a thread of your own, which leaves its results where the calls find them.
+//! Before it loads a file the server tries it in a process of its own, where a module that starts a thread in `new` is
+//! refused unless it says so: `module!(x_module: balancer X, threads)`. Sockets, processes, signal handlers and timers are the
+//! server's business there, whatever is said; open a socket from your thread, not in `new`.
 //! Aim at under a microsecond; `proxyd module bench` tells, and `check` complains above five. Allocating is allowed and
 //! costs; the balancers that ship allocate nothing per request.
 //!

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use proxy_module::abi::{self, Bytes, RequestIn, Status, Unit};
+use proxy_module::abi::{self, Bytes, RequestIn, Status, Unit, flags};
 use proxy_module::prelude::*;
 
 use crate::fake_host::{Desk, Node, Running, STATIC, request};
@@ -48,6 +48,15 @@ impl Implements<Fixups> for Guard {
 }
 
 proxy_module::module!(guard_module: init Guard);
+proxy_module::module!(threaded_module: init Guard, threads);
+
+#[test]
+fn threads_are_declared_by_a_word() {
+    assert_eq!(
+        [guard_module.flags & flags::THREADS, threaded_module.flags & flags::THREADS],
+        [0, flags::THREADS]
+    );
+}
 
 #[test]
 fn hooks_answer_by_status() {

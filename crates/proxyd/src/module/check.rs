@@ -136,7 +136,7 @@ pub(in crate::module) fn absolute(path: &Path) -> Result<PathBuf, String> {
 
 /// Which module of the file is meant: the one named, or the only one.
 pub(in crate::module) fn ident(file: &Path, named: Option<&str>) -> Result<String, String> {
-    let notes = proxy_dso::inspect(file).map_err(|refusal| refusal.to_string())?;
+    let notes = proxy_dso::inspect(file).map_err(|refusal| refusal.to_string())?.modules;
     let idents: Vec<String> = notes.iter().map(inspect::ident_of).collect();
     match (named, idents.as_slice()) {
         (Some(named), _) if idents.iter().any(|ident| ident == named) => Ok(named.to_owned()),

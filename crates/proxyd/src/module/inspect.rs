@@ -1,4 +1,5 @@
-//! `proxyd module inspect FILE`: what a module file is, without any of its code being run.
+//! `proxyd module inspect FILE`: what a module file is, and what the server says to it, without any of its code being
+//! run.
 
 pub(super) mod facts;
 
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use proxy_abi::{NoteDesc, flags};
+use proxy_dso::Inspection;
 
 use super::check::absolute;
 use crate::Ended;
@@ -20,12 +22,12 @@ pub(crate) struct Inspect {
     pub(crate) file: PathBuf,
 }
 
-/// Prints what it is, or why it is no module.
+/// Prints what it is, or why it is no module. A module that the server would refuse did not end well.
 pub(crate) fn run(inspect: &Inspect) -> Ended {
     match absolute(&inspect.file).and_then(|file| described(&file)) {
-        Ok(text) => {
+        Ok((text, is_good)) => {
             output::result(text);
-            Ended::Well
+            if is_good { Ended::Well } else { Ended::NotStarted }
         }
         Err(text) => {
             Messages::Stderr.say(format_args!("proxyd: {text}"));
@@ -40,14 +42,15 @@ pub(super) fn ident_of(note: &NoteDesc) -> String {
     String::from_utf8_lossy(ident).into_owned()
 }
 
-fn described(file: &Path) -> Result<String, String> {
-    let notes = proxy_dso::inspect(file).map_err(|refusal| refusal.to_string())?;
+fn described(file: &Path) -> Result<(String, bool), String> {
+    let Inspection { modules, sum, refused, warnings } =
+        proxy_dso::inspect(file).map_err(|refusal| refusal.to_string())?;
     let facts = Facts::read(file)?;
     let mut text = format!("{}\n", file.display());
     let mut line = |what: &str, value: String| {
         let _ = writeln!(text, "  {what:<12}{value}");
     };
-    for note in &notes {
+    for note in &modules {
         let ident = ident_of(note);
         line("module", ident.clone());
         line("ABI", abi_words(note));
@@ -68,7 +71,22 @@ fn described(file: &Path) -> Result<String, String> {
     line("soname", facts.soname.clone().unwrap_or_else(|| "none".to_owned()));
     line("text relocs", yes_or_no(facts.text_relocations));
     line("exec stack", yes_or_no(facts.executable_stack));
-    Ok(text)
+    line("sha256", sum.to_string());
+    refused.iter().for_each(|cause| line("refused", cause.to_string()));
+    warnings.iter().for_each(|warning| line("warning", warning.clone()));
+    if refused.is_empty() {
+        text.push_str("to be sure that it is this file that is loaded:\n");
+        for note in &modules {
+            let _ = writeln!(text, "  LoadModule {} {} sha256={sum}", ident_of(note), quoted(file));
+        }
+    }
+    Ok((text, refused.is_empty()))
+}
+
+/// A path as one word of a configuration.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.contains([' ', '\t', '"', '#']) { format!("\"{}\"", text.replace('"', "\\\"")) } else { text }
 }
 
 fn yes_or_no(value: bool) -> String {

@@ -1,6 +1,7 @@
 //! What is wrong and how it is said: the first line of each message, exactly.
 
 use super::fake::{from_conf, printed};
+use crate::module::{LoadModules, LoadedCode, ModuleFile, NotLoaded};
 
 const LOAD: &str = "LoadModule proxy_lb_module modules/mod_proxy_lb.so";
 
@@ -162,7 +163,7 @@ const CASES: &[(&str, &[&str])] = &[
         &["4: cluster 'c' has an LBMethod already: proxy_lb_module"],
     ),
     // Modules.
-    ("Listen 80\nLoadModule proxy_lb_module", &["2: LoadModule takes two arguments"]),
+    ("Listen 80\nLoadModule proxy_lb_module", &["2: LoadModule takes at least two arguments"]),
     ("Listen 80\nLoadModule mod_proxy_lb modules/x.so", &["2: `mod_proxy_lb` cannot be a module's ident"]),
     (
         "Listen 80\nLoadModule proxy_lb_module ../modules/x.so",
@@ -184,6 +185,21 @@ const CASES: &[(&str, &[&str])] = &[
             "5: `no` is not a whole number from 1 to 1024",
             "3: 1 directive after it was not recognised, maybe for want of that module",
         ],
+    ),
+    (
+        "Listen 80\n$LOAD \\\nsha256=0000000000000000000000000000000000000000000000000000000000000000",
+        &["warning 2: /srv/modules/mod_proxy_lb.so: beware"],
+    ),
+    (
+        "Listen 80\n$LOAD \\\nsha256=1111111111111111111111111111111111111111111111111111111111111111",
+        &["3: /srv/modules/mod_proxy_lb.so: has another sum"],
+    ),
+    ("Listen 80\n$LOAD sha256=12", &["2: sha256 takes 64 hexadecimal digits, these are 2"]),
+    ("Listen 80\n$LOAD sha512=12", &["2: LoadModule has no key `sha512`"]),
+    ("Listen 80\n$LOAD more", &["2: `more` is one argument too many for LoadModule"]),
+    (
+        "Listen 80\n$LOAD sha256=0000000000000000000000000000000000000000000000000000000000000000 \\\n sha256=0000000000000000000000000000000000000000000000000000000000000000",
+        &["3: sha256 is given twice"],
     ),
     ("Listen 80\n$LOAD\n$LOAD", &["warning 3: module proxy_lb_module is loaded already, skipping"]),
     (
@@ -266,13 +282,9 @@ fn the_next_step_is_named() {
 fn a_missing_file_is_all_that_is_said() {
     let files = proxy_config::MemoryLoader::default().with("/srv/x", "");
     struct None;
-    impl crate::module::LoadModules for None {
-        fn load(
-            &self,
-            _: &str,
-            _: &std::path::Path,
-        ) -> Result<std::sync::Arc<dyn crate::module::ModuleCode>, String> {
-            Err("not here".to_owned())
+    impl LoadModules for None {
+        fn load(&self, _: &ModuleFile) -> Result<LoadedCode, NotLoaded> {
+            Err(NotLoaded::File("not here".to_owned()))
         }
     }
     let input = proxy_config::Input::new("/srv/conf/proxyd.conf", "/srv");

@@ -1,6 +1,5 @@
 //! Modules without code, and a configuration of one file.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use proxy_abi::{ArgKind, Host, scopes};
@@ -8,7 +7,10 @@ use proxy_config::{Input, MemoryLoader};
 
 use crate::caller::Caller;
 use crate::lower::{Configured, configure};
-use crate::module::{Carrier, InitError, Instance, LoadModules, ModuleCode, ModuleDirective, ModuleInfo};
+use crate::module::{
+    Carrier, InitError, Instance, LoadModules, LoadedCode, ModuleCode, ModuleDirective, ModuleFile,
+    ModuleInfo, NotLoaded,
+};
 use crate::registration::Registration;
 use crate::value::Value;
 
@@ -83,11 +85,17 @@ fn known(ident: &str) -> Option<Arc<dyn ModuleCode>> {
 struct FakeFiles;
 
 impl LoadModules for FakeFiles {
-    fn load(&self, ident: &str, path: &Path) -> Result<Arc<dyn ModuleCode>, String> {
-        if !path.starts_with("/srv/modules") {
-            return Err(format!("{}: no such file", path.display()));
+    fn load(&self, file: &ModuleFile) -> Result<LoadedCode, NotLoaded> {
+        let (ident, path) = (&file.ident, file.path.display());
+        if !file.path.starts_with("/srv/modules") {
+            return Err(NotLoaded::File(format!("{path}: no such file")));
         }
-        known(ident).ok_or_else(|| format!("{} exports no {ident}", path.display()))
+        let code = known(ident).ok_or_else(|| NotLoaded::File(format!("{path} exports no {ident}")))?;
+        match file.sha256 {
+            Some(sum) if sum != [0; 32] => Err(NotLoaded::Sum(format!("{path}: has another sum"))),
+            Some(_) => Ok(LoadedCode { code, warnings: vec![format!("{path}: beware")] }),
+            None => Ok(LoadedCode { code, warnings: Vec::new() }),
+        }
     }
 }
 

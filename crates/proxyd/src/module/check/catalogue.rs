@@ -1,5 +1,5 @@
-//! The tests in the order of the report. C numbers are those of the ABI's conformance list; other letters stand for a
-//! kind of policy.
+//! The tests in the order of the report. C numbers are those of the ABI's conformance list, L6 is that step of loading;
+//! other letters stand for a kind of policy.
 
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ pub(super) const TESTS: &[Test] = &[
     every("C5", "no name of another library", file::soname),
     every("C6", "loading prints, opens and starts nothing", life::constructors),
     every("C7", "loads in under 100 ms of processor time", life::loads_fast),
+    every("L6", "stands the trial that the server gives it", file::trial),
     every("C8", "magic, size and versions", file::versions),
     every("C9", "named as its symbol", file::symbol),
     every("C10", "reserved fields are zero", file::reserved),

@@ -11,6 +11,7 @@ use super::catalogue::Test;
 use super::rig::Subject;
 use super::{Finding, Not};
 use crate::output;
+use crate::preflight::signal_name;
 
 /// The line of the answer begins with it; whatever else is printed is the module's.
 const MARK: &str = "\u{1e}finding ";
@@ -97,14 +98,6 @@ fn finding(test: &Test, status: Option<ExitStatus>, stdout: &str, stderr: &str) 
         ("ok", _) => Ok(evidence.to_owned()),
         ("skipped", _) => Err(Not::Skipped(evidence.to_owned())),
         _ => Err(Not::Failed(evidence.to_owned())),
-    }
-}
-
-fn signal_name(signal: i32) -> String {
-    let names = [(4, "ILL"), (5, "TRAP"), (6, "ABRT"), (7, "BUS"), (8, "FPE"), (9, "KILL"), (11, "SEGV")];
-    match names.iter().find(|(number, _)| *number == signal) {
-        Some((_, name)) => format!("SIG{name}"),
-        None => format!("signal {signal}"),
     }
 }
 

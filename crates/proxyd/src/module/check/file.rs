@@ -7,13 +7,14 @@ use super::rig::Subject;
 use super::{Finding, Not};
 use crate::module::inspect::facts::{Facts, Record};
 use crate::module::inspect::ident_of;
+use crate::preflight;
 
 fn facts(subject: &Subject) -> Result<Facts, String> {
     Facts::read(&subject.file)
 }
 
 fn note(subject: &Subject) -> Result<NoteDesc, String> {
-    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?;
+    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?.modules;
     let note = notes.into_iter().find(|note| ident_of(note) == subject.ident);
     note.ok_or_else(|| format!("no note names {}", subject.ident))
 }
@@ -39,7 +40,7 @@ pub(super) fn note_equals_record(subject: &Subject) -> Finding {
 }
 
 pub(super) fn exports(subject: &Subject) -> Finding {
-    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?;
+    let notes = proxy_dso::inspect(&subject.file).map_err(|refusal| refusal.to_string())?.modules;
     let idents: Vec<String> = notes.iter().map(ident_of).collect();
     // Linkers add these by themselves.
     const LINKER: [&str; 5] = ["_init", "_fini", "__bss_start", "_edata", "_end"];
@@ -113,6 +114,11 @@ pub(super) fn versions(subject: &Subject) -> Finding {
 pub(super) fn symbol(subject: &Subject) -> Finding {
     refused(subject, |cause| matches!(cause, Cause::IdentDiffers { .. } | Cause::NotExported { .. }))?;
     Ok(subject.ident.clone())
+}
+
+pub(super) fn trial(subject: &Subject) -> Finding {
+    let loaded = preflight::loader().open(&subject.ident, &subject.file);
+    loaded.map(|_| "in a process of its own".to_owned()).map_err(|refusal| Not::Failed(refusal.to_string()))
 }
 
 pub(super) fn reserved(subject: &Subject) -> Finding {
