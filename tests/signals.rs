@@ -24,8 +24,15 @@ fn slow() -> (Origin, Sender<()>) {
     (origin, tell)
 }
 
-fn refuses(server: &Server) -> bool {
-    TcpStream::connect_timeout(&server.addr(), Duration::from_secs(1)).is_err()
+/// Waits until nobody listens any more; a port that is open and not accepted at takes some thousand connections before
+/// it does not answer either.
+fn wait_until_closed(server: &Server) {
+    let mut attempts = 0;
+    until_true("the port to be closed", || {
+        attempts += 1;
+        assert!(attempts < 1000, "it is still open");
+        TcpStream::connect_timeout(&server.addr(), Duration::from_secs(1)).is_err()
+    });
 }
 
 #[test]
@@ -37,7 +44,7 @@ fn term_waits_for_a_request_in_hand_and_exits_0() {
         client.send_get("/");
         origin.wait_for_requests(1);
         server.signal(signal);
-        until_true("the port to be closed", || refuses(&server));
+        wait_until_closed(&server);
         assert!(server.is_running(), "{signal:?}: a request is in hand");
         tell.send(()).unwrap();
         let response = client.response();

@@ -78,7 +78,11 @@ fn term_during_a_slow_reload_stops_the_server() {
     server.signal(Signal::HUP);
     until_true("the reload to be under way", || generation(&server)["reloads"]["under_way"] == true);
     let began = Instant::now();
+    let mut client = server.client();
+    client.send_get("/");
+    assert_eq!(client.response().text(), "ok");
     server.signal(Signal::TERM);
+    assert!(client.is_closed());
     assert_eq!(server.wait().code(), Some(0), "{}", server.log());
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert!(server.log().contains("a reload is still under way"), "{}", server.log());
