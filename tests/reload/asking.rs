@@ -89,6 +89,22 @@ fn term_during_a_slow_reload_stops_the_server() {
 }
 
 #[test]
+fn a_server_that_is_about_to_end_refuses() {
+    let (origin, tell) = Origin::waiting();
+    let mut server = start(&format!("ProxyPass / {}/\n", origin.url()));
+    let mut client = server.client();
+    client.send_get("/");
+    origin.wait_for_requests(1);
+    server.signal(Signal::TERM);
+    server.wait_for_log("TERM: stopping");
+    assert_eq!(ask_reload(&server), (500, "the server is about to end\n".to_owned()));
+    assert_eq!(number(&server), 1);
+    tell.send(()).unwrap();
+    assert_eq!(client.response().text(), "at last");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
 fn the_admin_socket_moves_and_whoever_asked_for_it_is_answered() {
     let server = start("");
     server.rewrite("AdminSocket moved.sock\n");

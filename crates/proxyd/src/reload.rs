@@ -132,6 +132,7 @@ impl Reloader {
 
     fn reload(&self) -> Outcome {
         let began = Instant::now();
+        self.check_is_running()?;
         let shared = self.executors.shared();
         let (number, old) = shared.published.current();
         let messages = Messages::kept();
@@ -172,12 +173,17 @@ impl Reloader {
         let added = self.executors.grow(prepared.executors);
         added.map_err(|error| failed("executors cannot be started", &error))?;
         prepared.generation.take_over_from(&old);
-        if self.executors.phase() != Phase::Running {
-            return Err(Refusal::fault("the server is about to end".to_owned()));
-        }
+        self.check_is_running()?;
         drop(old);
         self.change(prepared, admin, most);
         Ok(())
+    }
+
+    fn check_is_running(&self) -> Result<(), Refusal> {
+        match self.executors.phase() {
+            Phase::Running => Ok(()),
+            _ => Err(Refusal::fault("the server is about to end".to_owned())),
+        }
     }
 
     fn serve_at(&self, admin: Wanted<Socket>) -> io::Result<Wanted<Serving>> {
