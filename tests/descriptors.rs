@@ -139,6 +139,7 @@ fn beyond_max_connections_the_answer_is_a_503_with_its_request_unread() {
         assert_eq!(response.field("Connection"), Some("close"));
         assert_eq!(response.text(), "503 Service Unavailable: the server has too many connections");
     }
+    until_true("a line of it", || !server.log_lines("refused with 503").is_empty());
     assert_eq!(server.log_lines("refused with 503").len(), 1, "{}", server.log());
     for mut client in busy {
         client.send(b"lf");
