@@ -1,43 +1,35 @@
 //! What signals do to a server that has requests in hand.
 
-use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Mutex;
-use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::origin::{Origin, Then, ok};
+use crate::support::origin::Origin;
 use crate::support::server::Server;
 use crate::support::wait::until_true;
 
-/// An origin that answers when it is told to.
-fn slow() -> (Origin, Sender<()>) {
-    let (tell, told) = mpsc::channel();
-    let told = Mutex::new(told);
-    let origin = Origin::answering(move |_, stream| {
-        let _ = told.lock().unwrap().recv_timeout(Duration::from_secs(20));
-        stream.write_all(&ok(b"at last"))?;
-        Ok(Then::Keep)
+/// Waits until nobody listens any more; a port that is open and not accepted at takes some thousand connections before
+/// it does not answer either.
+fn wait_until_closed(server: &Server) {
+    let mut attempts = 0;
+    until_true("the port to be closed", || {
+        attempts += 1;
+        assert!(attempts < 1000, "it is still open");
+        TcpStream::connect_timeout(&server.addr(), Duration::from_secs(1)).is_err()
     });
-    (origin, tell)
-}
-
-fn refuses(server: &Server) -> bool {
-    TcpStream::connect_timeout(&server.addr(), Duration::from_secs(1)).is_err()
 }
 
 #[test]
 fn term_waits_for_a_request_in_hand_and_exits_0() {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
-        let (origin, tell) = slow();
+        let (origin, tell) = Origin::waiting();
         let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
         let mut client = server.client();
         client.send_get("/");
         origin.wait_for_requests(1);
         server.signal(signal);
-        until_true("the port to be closed", || refuses(&server));
+        wait_until_closed(&server);
         assert!(server.is_running(), "{signal:?}: a request is in hand");
         tell.send(()).unwrap();
         let response = client.response();
@@ -61,7 +53,7 @@ fn term_ends_idle_connections_at_once() {
 
 #[test]
 fn the_second_term_cuts_and_exits_3() {
-    let (origin, _tell) = slow();
+    let (origin, _tell) = Origin::waiting();
     let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
     let mut client = server.client();
     client.send_get("/");
@@ -75,7 +67,7 @@ fn the_second_term_cuts_and_exits_3() {
 
 #[test]
 fn requests_that_do_not_end_are_cut_after_the_graceful_shutdown_timeout() {
-    let (origin, _tell) = slow();
+    let (origin, _tell) = Origin::waiting();
     let mut server =
         Server::conf(&format!("GracefulShutdownTimeout 1\nProxyTimeout 60\nProxyPass / {}/\n", origin.url()));
     let mut client = server.client();
@@ -101,7 +93,7 @@ fn hup_and_usr1_reload_and_serving_goes_on() {
 
 #[test]
 fn a_server_that_is_about_to_end_reloads_nothing() {
-    let (origin, tell) = slow();
+    let (origin, tell) = Origin::waiting();
     let mut server = Server::conf(&format!("ProxyPass / {}/\n", origin.url()));
     let mut client = server.client();
     client.send_get("/");

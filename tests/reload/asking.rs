@@ -78,10 +78,30 @@ fn term_during_a_slow_reload_stops_the_server() {
     server.signal(Signal::HUP);
     until_true("the reload to be under way", || generation(&server)["reloads"]["under_way"] == true);
     let began = Instant::now();
+    let mut client = server.client();
+    client.send_get("/");
+    assert_eq!(client.response().text(), "ok");
     server.signal(Signal::TERM);
+    assert!(client.is_closed());
     assert_eq!(server.wait().code(), Some(0), "{}", server.log());
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert!(server.log().contains("a reload is still under way"), "{}", server.log());
+}
+
+#[test]
+fn a_server_that_is_about_to_end_refuses() {
+    let (origin, tell) = Origin::waiting();
+    let mut server = start(&format!("ProxyPass / {}/\n", origin.url()));
+    let mut client = server.client();
+    client.send_get("/");
+    origin.wait_for_requests(1);
+    server.signal(Signal::TERM);
+    server.wait_for_log("TERM: stopping");
+    assert_eq!(ask_reload(&server), (500, "the server is about to end\n".to_owned()));
+    assert_eq!(number(&server), 1);
+    tell.send(()).unwrap();
+    assert_eq!(client.response().text(), "at last");
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]

@@ -2,28 +2,16 @@
 
 use std::io::{Read, Write};
 use std::sync::Mutex;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{generation, reload, start};
 use crate::support::admin::json;
 use crate::support::config::load_line;
 use crate::support::modules;
-use crate::support::origin::{Origin, Then, ok, read_request};
+use crate::support::origin::{Origin, Then, read_request};
 use crate::support::server::Server;
 use crate::support::wait::until_true;
-
-/// An origin that answers when it is told to.
-fn slow() -> (Origin, Sender<()>) {
-    let (tell, told) = mpsc::channel();
-    let told = Mutex::new(told);
-    let origin = Origin::answering(move |_, stream| {
-        let _ = told.lock().unwrap().recv_timeout(Duration::from_secs(20));
-        stream.write_all(&ok(b"at last"))?;
-        Ok(Then::Keep)
-    });
-    (origin, tell)
-}
 
 #[test]
 fn one_connection_sees_each_configuration_in_turn() {
@@ -62,7 +50,7 @@ fn a_head_that_has_begun_is_measured_by_the_limits_in_force_when_it_ends() {
 
 #[test]
 fn a_request_in_flight_sees_one_generation_in_all_its_hooks() {
-    let (origin, tell) = slow();
+    let (origin, tell) = Origin::waiting();
     let text = |name: &str| {
         format!(
             "{}RequestHeader set X-Generation {name}\nHeader set X-Generation {name}\nProxyPass / {}/\n",
@@ -157,7 +145,7 @@ fn counters(server: &Server) -> (u64, u64, u64) {
 
 #[test]
 fn requests_of_the_old_generation_end_on_the_counters_of_the_new() {
-    let (origin, tell) = slow();
+    let (origin, tell) = Origin::waiting();
     let text = format!("ProxyPass / {}/\n", origin.url());
     let server = start(&text);
     let mut clients: Vec<_> = (0..3).map(|_| server.client()).collect();

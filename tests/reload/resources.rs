@@ -110,14 +110,7 @@ fn executors_come_and_go() {
 
 #[test]
 fn an_executor_that_leaves_finishes_its_requests() {
-    let (tell, told) = std::sync::mpsc::channel::<()>();
-    let told = std::sync::Mutex::new(told);
-    let origin = Origin::answering(move |_, stream| {
-        use std::io::Write as _;
-        let _ = told.lock().unwrap().recv_timeout(std::time::Duration::from_secs(20));
-        stream.write_all(&crate::support::origin::ok(b"done"))?;
-        Ok(crate::support::origin::Then::Keep)
-    });
+    let (origin, tell) = Origin::waiting();
     let text = |count: u32| format!("Executors {count}\nProxyPass / {}/\n", origin.url());
     let server = start(&text(4));
     let mut clients: Vec<Client> = (0..16).map(|_| server.client()).collect();
@@ -125,7 +118,7 @@ fn an_executor_that_leaves_finishes_its_requests() {
     origin.wait_for_requests(16);
     reload(&server, &text(1));
     (0..16).for_each(|_| tell.send(()).unwrap());
-    clients.iter_mut().for_each(|client| assert_eq!(client.response().text(), "done"));
+    clients.iter_mut().for_each(|client| assert_eq!(client.response().text(), "at last"));
     until_true("all others to have left", || generation(&server)["executors"]["leaving"] == 0);
     assert!(server.stop().0.success());
 }

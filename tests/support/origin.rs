@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::client::find;
-use super::wait::{uninterrupted, until_true};
+use super::wait::{DEADLINE, uninterrupted, until_true};
 
 /// A request as it was received.
 #[derive(Clone, Debug, Default)]
@@ -140,6 +141,18 @@ impl Origin {
             }
             Ok(())
         })
+    }
+
+    /// Answers each request with `at last` when it is told to.
+    pub(crate) fn waiting() -> (Self, Sender<()>) {
+        let (tell, told) = mpsc::channel();
+        let told = Mutex::new(told);
+        let origin = Self::answering(move |_, stream| {
+            let _ = told.lock().unwrap().recv_timeout(DEADLINE);
+            stream.write_all(&ok(b"at last"))?;
+            Ok(Then::Keep)
+        });
+        (origin, tell)
     }
 
     /// Each connection is handed over with its number, on a thread of its own.

@@ -147,7 +147,10 @@ impl Server {
     /// in front. Nothing is reloaded.
     pub(crate) fn rewrite(&self, text: &str) {
         let text = self.setup.fill(&format!("Listen 127.0.0.1:0\n{text}"));
-        fs::write(self.setup.config(), text).unwrap();
+        let (config, new) = (self.setup.config(), self.root().join("new.conf"));
+        fs::write(&new, text).unwrap();
+        // At once: it may be read at any time.
+        fs::rename(new, config).unwrap();
     }
 
     /// Where its configuration is.

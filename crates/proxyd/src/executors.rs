@@ -162,19 +162,19 @@ impl Executors {
     /// From now on they accept at these listeners, unless they are about to end, and go over to the generation in force.
     pub(crate) fn follow(&self, listeners: &Listeners) {
         let mut crew = self.crew();
-        crew.orders.listeners = Arc::clone(listeners);
-        for seated in &crew.seated {
-            seated.orders.send_modify(|orders| orders.listeners = Arc::clone(listeners));
-        }
+        let take = |orders: &mut Orders| {
+            if orders.phase == Phase::Running {
+                orders.listeners = Arc::clone(listeners);
+            }
+        };
+        take(&mut crew.orders);
+        crew.seated.iter().for_each(|seated| seated.orders.send_modify(take));
     }
 
     /// Tells all how far the server is; later phases cannot be taken back.
     pub(crate) fn tell(&self, phase: Phase) {
         let mut crew = self.crew();
-        crew.orders.phase = crew.orders.phase.max(phase);
-        if phase > Phase::Running {
-            crew.orders.listeners = Listeners::default();
-        }
+        advance(&mut crew.orders, phase);
         crew.seated.iter().for_each(|seated| seated.tell(phase));
     }
 
@@ -223,16 +223,17 @@ impl Crew {
 
 impl Seated {
     fn tell(&self, phase: Phase) {
-        self.orders.send_if_modified(|orders| {
-            let is_later = phase > orders.phase;
-            orders.phase = phase.max(orders.phase);
-            if is_later {
-                // Whoever accepts no more keeps no socket open at which others would wait in vain.
-                orders.listeners = Listeners::default();
-            }
-            is_later
-        });
+        self.orders.send_if_modified(|orders| advance(orders, phase));
     }
+}
+
+/// Goes on to a later phase; whether it is one. A socket that is still in orders would stay open.
+fn advance(orders: &mut Orders, phase: Phase) -> bool {
+    let is_later = phase > orders.phase;
+    if is_later {
+        *orders = Orders { phase, listeners: Listeners::default() };
+    }
+    is_later
 }
 
 impl Ends {

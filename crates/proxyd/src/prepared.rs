@@ -2,6 +2,7 @@
 //! options to a generation, at the start and with each reload.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use proxy_core::conf::ServerConf;
@@ -16,6 +17,7 @@ use crate::listening::{self, Listening};
 use crate::logs::{AccessLogs, Appender, Levels};
 use crate::output::Messages;
 use crate::pid_file::PidFile;
+use crate::reload::Holdings;
 use crate::{Ended, descriptors};
 
 /// A generation that can be put in force, and what it needs. Dropped, it has been nothing.
@@ -45,9 +47,14 @@ pub(crate) enum Wanted<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InForce<'a> {
     pub(crate) generation: &'a Generation,
-    pub(crate) listening: &'a [Listening],
-    pub(crate) admin: Option<&'a Path>,
-    pub(crate) pid_file: Option<&'a Path>,
+    /// Asked when it is needed: modules may take their time before, and a socket that is kept meanwhile stays open.
+    pub(crate) holdings: &'a Mutex<Holdings>,
+}
+
+impl InForce<'_> {
+    fn of<T>(in_force: Option<&Self>, what: impl FnOnce(&Holdings) -> T) -> Option<T> {
+        in_force.map(|in_force| what(&in_force.holdings.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
 }
 
 /// Reads, builds, opens and binds; what is wrong is said. Logs are opened anew in any case: somebody may have moved the
@@ -70,14 +77,15 @@ pub(crate) fn prepare(
     let Built { generation, sources, .. } = configuration::build(configured, messages, old)?;
     let conf = generation.conf();
     // Before anything is touched that the server which holds it has.
-    let pid_file = launch.pid_file(conf, in_force.and_then(|in_force| in_force.pid_file), messages)?;
+    let there = InForce::of(in_force, Holdings::pid_file_place).flatten();
+    let pid_file = launch.pid_file(conf, there.as_deref(), messages)?;
     let levels = Levels::of(&conf.log_level, least_level(options));
     let error_log = Appender::open(&conf.error_log).map_err(failed)?;
     let access_logs = AccessLogs::open(conf).map_err(failed)?;
     descriptors::raise_limit();
-    let current = in_force.map_or(&[][..], |in_force| in_force.listening);
-    let listening = listening::listen(&conf.listen, current, &mut launch.inherited, &sources, messages)?;
-    let there = in_force.and_then(|in_force| in_force.admin);
+    let current = InForce::of(in_force, |holdings| holdings.listening.clone()).unwrap_or_default();
+    let listening = listening::listen(&conf.listen, &current, &mut launch.inherited, &sources, messages)?;
+    let there = InForce::of(in_force, Holdings::admin_place).flatten();
     let admin = wanted(conf.admin_socket.as_ref(), there, Socket::bind).map_err(failed)?;
     let executors = if options.one_executor() { 1 } else { executors(conf) };
     Ok(Prepared { generation, access_logs, error_log, levels, listening, admin, pid_file, executors })
@@ -90,12 +98,12 @@ pub(crate) fn least_level(options: &Options) -> Option<Level> {
 
 fn wanted<T>(
     path: Option<&PathBuf>,
-    there: Option<&Path>,
+    there: Option<PathBuf>,
     make: impl FnOnce(&Path) -> Result<T, String>,
 ) -> Result<Wanted<T>, String> {
     match path {
         None => Ok(Wanted::Nothing),
-        Some(path) if Some(&**path) == there => Ok(Wanted::Same),
+        Some(path) if Some(path) == there.as_ref() => Ok(Wanted::Same),
         Some(path) => make(path).map(Wanted::Another),
     }
 }

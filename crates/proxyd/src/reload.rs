@@ -7,6 +7,7 @@ mod desk;
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use tracing::{error, info, warn};
 
 pub(crate) use desk::{Account, Desk, Live, Outcome, Refusal};
 
-use crate::admin::Serving;
+use crate::admin::{Serving, Socket};
 use crate::command_line::Options;
 use crate::executors::Executors;
 use crate::launch::Launch;
@@ -29,7 +30,7 @@ use crate::pid_file::PidFile;
 use crate::prepared::{self, InForce, Prepared, Wanted};
 use crate::retirement::Retirement;
 use crate::service::Notifier;
-use crate::{descriptors, server};
+use crate::{Ended, descriptors, server};
 use change::Change;
 
 /// What the server holds beside its executors and a reload may replace.
@@ -38,6 +39,18 @@ pub(crate) struct Holdings {
     pub(crate) listening: Vec<Listening>,
     pub(crate) admin: Option<Serving>,
     pub(crate) pid_file: Option<PidFile>,
+}
+
+impl Holdings {
+    /// Where the admin socket is; none if there is none any more.
+    pub(crate) fn admin_place(&self) -> Option<PathBuf> {
+        self.admin.as_ref().and_then(Serving::place).map(Path::to_owned)
+    }
+
+    /// Where the file is.
+    pub(crate) fn pid_file_place(&self) -> Option<PathBuf> {
+        self.pid_file.as_ref().map(|file| file.path().to_owned())
+    }
 }
 
 /// The thread that reloads, while it is there.
@@ -124,6 +137,7 @@ impl Reloader {
 
     fn reload(&self) -> Outcome {
         let began = Instant::now();
+        self.check_is_running()?;
         let shared = self.executors.shared();
         let (number, old) = shared.published.current();
         let messages = Messages::kept();
@@ -148,74 +162,79 @@ impl Reloader {
         Ok(Live { number, milliseconds, text: format!("{warnings}{change}") })
     }
 
-    fn prepare(&self, old: &Generation, messages: &Messages) -> Result<Prepared, crate::Ended> {
-        let (listening, admin, pid_file) = {
-            let holdings = self.holdings();
-            let admin = holdings.admin.as_ref().and_then(|admin| admin.place().map(ToOwned::to_owned));
-            let pid_file = holdings.pid_file.as_ref().map(|file| file.path().to_owned());
-            (holdings.listening.clone(), admin, pid_file)
-        };
-        let in_force = InForce {
-            generation: old,
-            listening: &listening,
-            admin: admin.as_deref(),
-            pid_file: pid_file.as_deref(),
-        };
+    fn prepare(&self, old: &Generation, messages: &Messages) -> Result<Prepared, Ended> {
+        let in_force = InForce { generation: old, holdings: &self.holdings };
         prepared::prepare(&self.options, messages, &mut Launch::default(), Some(&in_force))
     }
 
-    /// Changes everything at once, or nothing.
-    fn put_in_force(&self, prepared: Prepared) -> Result<(), Refusal> {
-        let Prepared { generation, access_logs, error_log, levels, listening, admin, pid_file, executors } =
-            prepared;
+    /// Has all threads that are wanted and changes everything, or nothing.
+    fn put_in_force(&self, mut prepared: Prepared) -> Result<(), Refusal> {
         let failed = |what: &str, error: &io::Error| Refusal::fault(format!("{what}: {error}"));
-        let admin = match admin {
-            Wanted::Same => Wanted::Same,
-            Wanted::Nothing => Wanted::Nothing,
-            Wanted::Another(socket) => Wanted::Another(
-                socket
-                    .serve(
-                        Arc::downgrade(&self.executors),
-                        Arc::clone(&self.desk),
-                        Arc::clone(&self.retirement),
-                    )
-                    .map_err(|error| failed("the admin socket cannot be served", &error))?,
-            ),
-        };
-        let shared = self.executors.shared();
-        let (number, old) = shared.published.current();
-        let most = self.room(&old, &generation, executors, listening.len());
-        let added = self.executors.grow(executors);
+        let admin = std::mem::replace(&mut prepared.admin, Wanted::Same);
+        let admin =
+            self.serve_at(admin).map_err(|error| failed("the admin socket cannot be served", &error))?;
+        let old = self.executors.shared().published.current().1;
+        let most = self.room(&old, &prepared);
+        let added = self.executors.grow(prepared.executors);
         added.map_err(|error| failed("executors cannot be started", &error))?;
-        generation.take_over_from(&old);
-        if self.executors.phase() != Phase::Running {
-            return Err(Refusal::fault("the server is about to end".to_owned()));
+        prepared.generation.take_over_from(&old);
+        self.check_is_running()?;
+        drop(old);
+        self.change(prepared, admin, most);
+        Ok(())
+    }
+
+    fn check_is_running(&self) -> Result<(), Refusal> {
+        match self.executors.phase() {
+            Phase::Running => Ok(()),
+            _ => Err(Refusal::fault("the server is about to end".to_owned())),
         }
-        // From here on nothing fails.
+    }
+
+    fn serve_at(&self, admin: Wanted<Socket>) -> io::Result<Wanted<Serving>> {
+        let socket = match admin {
+            Wanted::Same => return Ok(Wanted::Same),
+            Wanted::Nothing => return Ok(Wanted::Nothing),
+            Wanted::Another(socket) => socket,
+        };
+        let (executors, desk) = (Arc::downgrade(&self.executors), Arc::clone(&self.desk));
+        socket.serve(executors, desk, Arc::clone(&self.retirement)).map(Wanted::Another)
+    }
+
+    /// The change itself. Nothing of it can fail.
+    fn change(&self, prepared: Prepared, admin: Wanted<Serving>, most: Option<usize>) {
+        let Prepared { generation, access_logs, error_log, levels, listening, pid_file, executors, .. } =
+            prepared;
         self.log.change(levels.clone(), error_log);
         server::set_module_level(levels.loudest());
+        let shared = self.executors.shared();
         if let Some(most) = most {
             shared.capacity.resize(most);
         }
-        drop(old);
+        let number = shared.published.number();
         let (old, logs) = shared.publish(Arc::new(generation), Arc::new(access_logs));
         self.executors.follow(&listening::sockets(&listening));
         self.executors.shrink(executors);
         self.retirement.take(number, Retired::new(old), logs);
         let mut holdings = self.holdings();
         let before = std::mem::replace(&mut holdings.listening, listening.clone());
-        let gone = (replace(&mut holdings.admin, admin), replace(&mut holdings.pid_file, pid_file));
+        if self.executors.phase() != Phase::Running {
+            holdings.listening.clear();
+        }
+        let (old_admin, old_pid_file) =
+            (replace(&mut holdings.admin, admin), replace(&mut holdings.pid_file, pid_file));
         drop(holdings);
-        if let (Some(admin), _) = gone {
-            admin.retire();
+        drop(old_pid_file);
+        if let Some(old_admin) = old_admin {
+            old_admin.retire();
         }
         listening::close_gone(before, &listening);
-        Ok(())
     }
 
     /// How many clients there may be from now on, if what decides it has changed.
-    fn room(&self, old: &Generation, new: &Generation, executors: usize, listeners: usize) -> Option<usize> {
-        let asked = new.conf().max_connections;
+    fn room(&self, old: &Generation, next: &Prepared) -> Option<usize> {
+        let asked = next.generation.conf().max_connections;
+        let (executors, listeners) = (next.executors, next.listening.len());
         let is_same = asked == old.conf().max_connections
             && executors == self.executors.counts().at_work
             && listeners == self.holdings().listening.len();

@@ -100,10 +100,11 @@ impl Running {
         self.ends.executors().shared().published.current().1.conf().shutdown_timeout
     }
 
-    /// Tells the executors; later phases cannot be taken back.
+    /// Tells the executors, and closes the listening sockets; later phases cannot be taken back.
     pub(crate) fn tell(&self, phase: Phase) {
         self.ends.executors().tell(phase);
         if phase > Phase::Running {
+            // After the executors were told, as a reload sees to it in this order too.
             self.holdings.lock().unwrap_or_else(PoisonError::into_inner).listening.clear();
         }
     }
