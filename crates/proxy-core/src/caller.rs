@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::Arc;
 
 use proxy_abi::{CacheLine, Call, ErrSink, Host, Random, Request};
 
+use crate::containment::Mark;
 use crate::observe::{self, Finished, Observation};
 
 /// An executor as modules see it. Owned by the executor's thread.
@@ -14,8 +16,11 @@ pub struct Caller {
     /// Which list of observers this thread follows.
     observed: Cell<u64>,
     watched: Cell<bool>,
+    mark: Arc<Mark>,
     err: ErrSink,
     random: Random,
+    /// What was given back last, and is taken first; empty if there is none.
+    last: Cell<Scratch>,
     scratch: RefCell<Vec<Scratch>>,
     /// Bytes in `scratch`.
     pooled: Cell<usize>,
@@ -32,23 +37,32 @@ impl Caller {
     /// The caller that is executor number `executor`; `u32::MAX` for the thread that builds generations. Modules draw
     /// the same numbers from it each time.
     #[must_use]
-    pub const fn new(executor: u32) -> Self {
+    pub fn new(executor: u32) -> Self {
         Self::seeded(executor, executor as u64)
     }
 
     /// The same, with numbers that follow from `seed`.
     #[must_use]
-    pub const fn seeded(executor: u32, seed: u64) -> Self {
+    pub fn seeded(executor: u32, seed: u64) -> Self {
         Self {
             executor,
             now_ns: Cell::new(0),
             observed: Cell::new(0),
             watched: Cell::new(false),
+            mark: Arc::default(),
             err: ErrSink::new(),
             random: Random::new(seed),
+            last: Cell::new(Vec::new()),
             scratch: RefCell::new(Vec::new()),
             pooled: Cell::new(0),
         }
+    }
+
+    /// Where the calls that it makes are marked.
+    #[must_use]
+    #[inline]
+    pub const fn mark(&self) -> &Arc<Mark> {
+        &self.mark
     }
 
     /// Sets the clock that modules see: monotonic nanoseconds, read once per wake-up by the owner.
@@ -120,6 +134,15 @@ impl Caller {
     #[inline(always)]
     pub(crate) fn take_scratch(&self, size: usize) -> Scratch {
         let lines = size.div_ceil(size_of::<CacheLine>());
+        let last = self.last.take();
+        if !last.is_empty() && last.len() >= lines { last } else { self.take_pooled(last, lines) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_pooled(&self, last: Scratch, lines: usize) -> Scratch {
+        // What was too small this time may do the next.
+        self.last.set(last);
         let pooled = self.scratch.borrow_mut().pop();
         self.pooled.set(self.pooled.get() - pooled.as_deref().map_or(0, size_of_val));
         let pooled = pooled.filter(|scratch| scratch.len() >= lines);
@@ -129,6 +152,15 @@ impl Caller {
     /// Gives scratch back for the next trylist.
     #[inline]
     pub(crate) fn give_scratch(&self, scratch: Scratch) {
+        let before = self.last.replace(scratch);
+        if !before.is_empty() {
+            self.give_pooled(before);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_pooled(&self, scratch: Scratch) {
         let bytes = self.pooled.get() + size_of_val(&*scratch);
         if bytes <= MOST_POOLED {
             self.pooled.set(bytes);
@@ -152,14 +184,17 @@ mod tests {
         let caller = Caller::new(0);
         let burst: Vec<Scratch> = (0..100).map(|_| caller.take_scratch(64 << 10)).collect();
         burst.into_iter().for_each(|scratch| caller.give_scratch(scratch));
+        // One more is what was given back last.
         assert_eq!((caller.scratch.borrow().len(), caller.pooled.get()), (16, MOST_POOLED));
+        let last = caller.take_scratch(64 << 10);
         let larger = caller.take_scratch(128 << 10);
         assert_eq!(caller.pooled.get(), MOST_POOLED - (64 << 10), "what is too small is given up");
         caller.give_scratch(larger);
-        assert_eq!(caller.scratch.borrow().len(), 15);
-        while !caller.scratch.borrow().is_empty() {
+        caller.give_scratch(last);
+        assert_eq!(caller.scratch.borrow().len(), 15, "the larger one does not fit beside them");
+        for _ in 0..16 {
             caller.take_scratch(1);
         }
-        assert_eq!(caller.pooled.get(), 0);
+        assert_eq!((caller.pooled.get(), caller.scratch.borrow().len()), (0, 0));
     }
 }

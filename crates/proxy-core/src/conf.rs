@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use proxy_config::Span;
 
+use crate::containment::OnPanics;
 use crate::hash_key::HashSource;
 use crate::limits::ClientLimits;
 use crate::origin::Origin;
@@ -47,6 +48,8 @@ pub struct ServerConf {
     pub lb_methods: Vec<LbMethod>,
     /// `LBHashKey CLUSTER SOURCE`, in file order.
     pub hash_keys: Vec<LbHashKey>,
+    /// `ModuleOnPanic`.
+    pub on_panics: OnPanics,
     /// The main server first, then the virtual hosts in file order.
     pub servers: Vec<VirtualServer>,
     /// What each module's directives said, by ident: a map from directive names.
@@ -74,6 +77,7 @@ impl ServerConf {
             clusters: Vec::new(),
             lb_methods: Vec::new(),
             hash_keys: Vec::new(),
+            on_panics: OnPanics::default(),
             servers: vec![VirtualServer::default()],
             module_values: Vec::new(),
         }

@@ -20,6 +20,31 @@ pub fn modules<'a>(infos: impl Iterator<Item = &'a ModuleInfo>) -> String {
     text
 }
 
+/// The same of a generation that serves, with what was counted at each module's gate.
+#[must_use]
+pub fn live_modules(generation: &Generation) -> String {
+    let mut text = String::from("Loaded Modules:\n");
+    for module in generation.modules() {
+        let (info, gate) = (module.info(), module.gate());
+        let counts = gate.counts();
+        let _ = writeln!(
+            text,
+            " {} ({}) generation {}: {}; panics {}, bad returns {}, stuck {}, slow {}; quarantines {}, calls refused {}",
+            info.ident,
+            info.carrier.word(),
+            gate.generation(),
+            gate.state().word(),
+            counts.panics,
+            counts.breaches,
+            counts.stuck,
+            counts.slow,
+            counts.quarantines,
+            counts.refused,
+        );
+    }
+    text
+}
+
 /// `Hooks:` and a paragraph for each; `Providers:` and a paragraph for each, if there are any.
 #[must_use]
 pub fn hooks(generation: &Generation) -> String {

@@ -113,6 +113,13 @@ impl Generation {
         self.modules.in_load_order()
     }
 
+    /// It is put in force with this number.
+    fn set_number(&self, number: u64) {
+        for module in self.modules() {
+            module.gate().set_generation(number);
+        }
+    }
+
     /// Its clusters, those made for routes to URLs included.
     pub fn clusters(&self) -> impl Iterator<Item = &Cluster> {
         self.clusters.iter().map(|balanced| &balanced.cluster)

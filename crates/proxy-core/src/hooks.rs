@@ -15,6 +15,7 @@ use proxy_abi::{Bytes, HookDecl, HookKind, HookSpec};
 pub use chain::{Answer, Chain, Keyed, Member, Refusal};
 pub use run::{RunMember, RunSlot};
 
+use crate::containment::Gate;
 use crate::module::module_answers_to;
 use crate::registration::{DeclaredHook, ImplementedHook};
 
@@ -77,11 +78,13 @@ impl Registry {
         self.implemented.extend(implemented.into_iter().map(|hook| (module, hook)));
     }
 
-    /// Sorts everything out. `idents` are the modules in load order.
+    /// Sorts everything out. `gates` are those of the modules in load order.
     ///
     /// # Errors
     /// All that is wrong: a hook declared by two, a signature that differs from the declared one, a cycle.
-    pub fn seal(self, idents: &[String]) -> Result<HookTable, Vec<String>> {
+    pub fn seal(self, gates: &[Arc<Gate>]) -> Result<HookTable, Vec<String>> {
+        let idents: Vec<String> = gates.iter().map(|gate| (**gate.ident()).to_owned()).collect();
+        let idents = &*idents;
         let mut errors = self.conflicts(idents);
         let mut hooks: Vec<Hook> = Vec::new();
         for (owner, declared) in self.declared {
@@ -104,8 +107,7 @@ impl Registry {
                 errors.push(error);
             }
         }
-        let idents = idents.iter().map(|ident| Arc::from(ident.as_str())).collect();
-        if errors.is_empty() { Ok(HookTable { hooks, idents }) } else { Err(errors) }
+        if errors.is_empty() { Ok(HookTable { hooks, gates: gates.to_vec() }) } else { Err(errors) }
     }
 
     fn conflicts(&self, idents: &[String]) -> Vec<String> {
@@ -215,7 +217,7 @@ impl Hook {
 pub struct HookTable {
     hooks: Vec<Hook>,
     /// Of the modules in load order.
-    idents: Vec<Arc<str>>,
+    gates: Vec<Arc<Gate>>,
 }
 
 impl HookTable {
@@ -230,9 +232,11 @@ impl HookTable {
         let hook = self.hooks.iter().find(|hook| hook.name() == H::NAME);
         let members = hook.map_or(&[][..], |hook| &hook.members);
         Chain::new(members.iter().filter_map(|(module, implemented)| {
+            let gate = self.gates.get(*module)?;
             Some(Member {
                 module: *module,
-                ident: Arc::clone(self.idents.get(*module)?),
+                ident: Arc::clone(gate.ident()),
+                door: gate.door(H::NAME),
                 host: host(*module),
                 entry: implemented.entry.typed::<H>()?,
                 key: implemented.key.clone(),
@@ -254,8 +258,10 @@ impl HookTable {
 
     fn run_members(&self, hook: &Hook, host: impl Fn(ModuleIndex) -> &'static abi::Host) -> Box<[RunMember]> {
         let members = hook.members.iter().filter_map(|(module, implemented)| {
+            let gate = self.gates.get(*module)?;
             Some(RunMember {
-                ident: Arc::clone(self.idents.get(*module)?),
+                ident: Arc::clone(gate.ident()),
+                door: gate.door(hook.name()),
                 host: host(*module),
                 entry: implemented.entry,
                 key: implemented.key.clone(),

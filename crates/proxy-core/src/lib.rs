@@ -6,6 +6,7 @@ pub mod blob;
 pub mod caller;
 pub mod cluster;
 pub mod conf;
+pub mod containment;
 pub mod directive;
 mod directives;
 pub mod dump;

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use proxy_abi::{Host, RawEntry};
 use tracing::warn;
 
+use crate::containment::{Door, Gate};
 use crate::hooks::{ModuleIndex, order};
 
 /// A function provided, the host's own copy.
@@ -42,6 +43,8 @@ pub struct ProviderSlot {
 pub struct FoundProvider {
     /// The module whose it is.
     pub ident: Arc<str>,
+    /// What its calls go through.
+    pub door: Arc<Door>,
     /// The services for its calls.
     pub host: &'static Host,
     /// The function.
@@ -108,23 +111,25 @@ impl Providers {
         self.lookups.extend(lookups.into_iter().map(|slot| (module, slot)));
     }
 
-    /// Sorts everything out. `idents` are the modules in load order.
+    /// Sorts everything out. `gates` are those of the modules in load order.
     ///
     /// # Errors
     /// All that is wrong: a function provided by two, a ring of modules that use each other.
-    pub fn seal(self, idents: &[String]) -> Result<ProviderTable, Vec<String>> {
+    pub fn seal(self, gates: &[Arc<Gate>]) -> Result<ProviderTable, Vec<String>> {
+        let idents: Vec<&str> = gates.iter().map(|gate| &**gate.ident()).collect();
+        let idents = &*idents;
         let mut errors = self.provided_twice(idents);
         let retiring = self.retiring(idents).map_err(|ring| errors.push(ring));
         match retiring {
             Ok(retiring) if errors.is_empty() => {
-                let idents = idents.iter().map(|ident| Arc::from(ident.as_str())).collect();
-                Ok(ProviderTable { provided: self.provided, lookups: self.lookups, idents, retiring })
+                let (provided, lookups, gates) = (self.provided, self.lookups, gates.to_vec());
+                Ok(ProviderTable { provided, lookups, gates, retiring })
             }
             _ => Err(errors),
         }
     }
 
-    fn provided_twice(&self, idents: &[String]) -> Vec<String> {
+    fn provided_twice(&self, idents: &[&str]) -> Vec<String> {
         let mut errors = Vec::new();
         for (place, (module, function)) in self.provided.iter().enumerate() {
             let same =
@@ -140,7 +145,7 @@ impl Providers {
     }
 
     /// The modules in the order in which their instances end: load order, but for users before those they use.
-    fn retiring(&self, idents: &[String]) -> Result<Vec<ModuleIndex>, String> {
+    fn retiring(&self, idents: &[&str]) -> Result<Vec<ModuleIndex>, String> {
         let used_by = |user: ModuleIndex| {
             let lookups = self.lookups.iter().filter(move |(module, _)| *module == user);
             let found = lookups.filter_map(|(_, slot)| function_of(&self.provided, slot));
@@ -150,7 +155,7 @@ impl Providers {
             .map(|module| order::Item { module, order: 0, before: used_by(module), after: Vec::new() })
             .collect();
         order::sort(&items).map_err(|ring| {
-            let ring: Vec<&str> = ring.into_iter().map(|module| idents[module].as_str()).collect();
+            let ring: Vec<&str> = ring.into_iter().map(|module| idents[module]).collect();
             format!(
                 "{} each use a provider of the next, so that none of them can end first: load one less, or drop one \
                  of these lookups",
@@ -174,7 +179,7 @@ pub struct ProviderTable {
     provided: Vec<(ModuleIndex, ProvidedFunction)>,
     lookups: Vec<(ModuleIndex, Arc<ProviderSlot>)>,
     /// Of the modules in load order.
-    idents: Vec<Arc<str>>,
+    gates: Vec<Arc<Gate>>,
     retiring: Vec<ModuleIndex>,
 }
 
@@ -198,7 +203,8 @@ impl ProviderTable {
         for (user, slot) in &self.lookups {
             match function_of(&self.provided, slot) {
                 Some((module, function)) => slot.fill(FoundProvider {
-                    ident: Arc::clone(&self.idents[*module]),
+                    ident: Arc::clone(self.gates[*module].ident()),
+                    door: self.gates[*module].door(&format!("{} '{}'", slot.group, slot.name)),
                     host: host(*module),
                     entry: function.entry,
                 }),
@@ -214,7 +220,12 @@ impl ProviderTable {
         warn!(
             "{} looks up {} '{}' with signature {:016x}, {} provides it with {:016x}: it gets none; rebuild one of \
              them against the other's version",
-            self.idents[user], slot.group, slot.name, slot.sig, self.idents[*module], function.sig
+            self.gates[user].ident(),
+            slot.group,
+            slot.name,
+            slot.sig,
+            self.gates[*module].ident(),
+            function.sig
         );
     }
 

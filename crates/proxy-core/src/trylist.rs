@@ -19,6 +19,7 @@ pub(crate) use policy::{Policy, Question, Unwatched, Watch, Watched};
 
 use crate::caller::Caller;
 use crate::cluster::{Cluster, Endpoint};
+use crate::containment::Fault;
 use tried::Tried;
 
 /// Why a trylist has nothing more to offer.
@@ -28,7 +29,7 @@ pub enum Ended {
     Exhausted,
     /// `MaxTries` is reached, and there are more endpoints.
     TriesUsedUp,
-    /// The policy answered an orderly error; its text went to the log.
+    /// The policy answered an orderly error, or met a fault where `ModuleOnPanic fail` holds; its text went to the log.
     PolicyError,
     /// Nobody answered for the cluster.
     Declined,
@@ -120,7 +121,7 @@ impl<'g> Trylist<'g> {
         reason = "the seed's word; a trylist is told of failures between two calls"
     )]
     pub fn next(&mut self) -> Option<&'g Endpoint> {
-        self.finish(Outcome::of(OutcomeResult::CANCELLED));
+        self.cancel();
         if self.ended.is_some() {
             return None;
         }
@@ -162,7 +163,7 @@ impl<'g> Trylist<'g> {
             Source::Policy(_) | Source::Other(Other::Nobody) => None,
         };
         if index.is_none() {
-            self.ended = Some(Ended::Exhausted);
+            self.ended.get_or_insert(Ended::Exhausted);
         }
         index.map(|index| (index, false))
     }
@@ -176,8 +177,8 @@ impl<'g> Trylist<'g> {
                 self.ended = Some(why);
                 None
             }
-            Pick::Fault => {
-                self.fall_back();
+            Pick::Fault(fault) => {
+                self.fall_back(fault);
                 self.pick_otherwise()
             }
         }
@@ -200,8 +201,8 @@ impl<'g> Trylist<'g> {
                 Source::Other(Other::Watched(policy)) => policy.report_failure(self.caller, &failure),
                 Source::Other(_) => Ok(()),
             };
-            if told.is_err() {
-                self.fall_back();
+            if let Err(fault) = told {
+                self.fall_back(fault);
             }
         }
         let mut outcome = Outcome::of(OutcomeResult::CONNECT);
@@ -230,8 +231,16 @@ impl<'g> Trylist<'g> {
             Source::Other(Other::Watched(policy)) => policy.response_head(self.caller, &head),
             Source::Other(_) => Ok(()),
         };
-        if told.is_err() {
-            self.fall_back();
+        if let Err(fault) = told {
+            self.fall_back(fault);
+        }
+    }
+
+    /// A target that is still out was not gone through with.
+    #[inline]
+    fn cancel(&mut self) {
+        if self.current.is_some() {
+            self.finish(Outcome::of(OutcomeResult::CANCELLED));
         }
     }
 
@@ -248,15 +257,20 @@ impl<'g> Trylist<'g> {
                 Source::Other(Other::Watched(policy)) => policy.done(self.caller, &outcome),
                 Source::Other(_) => Ok(()),
             };
-            if told.is_err() {
-                self.fall_back();
+            if let Err(fault) = told {
+                self.fall_back(fault);
             }
         }
     }
 
     /// After a fault of the policy: it is asked nothing more.
     #[cold]
-    fn fall_back(&mut self) {
+    fn fall_back(&mut self, fault: Fault) {
+        if fault.is_fatal {
+            self.source = Source::Other(Other::Nobody);
+            self.ended = Some(Ended::PolicyError);
+            return;
+        }
         let builtin = match &self.source {
             Source::Policy(policy) => policy.builtin(),
             Source::Other(Other::Watched(policy)) => policy.builtin(),
@@ -286,6 +300,6 @@ impl<'g> Trylist<'g> {
 
 impl Drop for Trylist<'_> {
     fn drop(&mut self) {
-        self.finish(Outcome::of(OutcomeResult::CANCELLED));
+        self.cancel();
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proxy_abi::{HookKind, RawEntry, signature_of};
+use proxy_core::containment::{Gate, OnPanic};
 use proxy_core::hooks::{HookTable, Registry, RunSlot};
 use proxy_core::registration::{DeclaredHook, ImplementedHook};
 use proxy_module::abi::{RequestIn, Unit};
@@ -70,8 +71,12 @@ fn slot() -> Arc<RunSlot> {
     Arc::new(RunSlot::new(NAME.to_owned(), sig()))
 }
 
+fn gates(modules: &[&str]) -> Vec<Arc<Gate>> {
+    modules.iter().map(|ident| Gate::new(ident, OnPanic::Fail)).collect()
+}
+
 fn sealed(registry: Registry, modules: &[&str]) -> HookTable {
-    registry.seal(&modules.iter().map(|ident| (*ident).to_owned()).collect::<Vec<_>>()).unwrap()
+    registry.seal(&gates(modules)).unwrap()
 }
 
 /// Ident and key of each member.
@@ -136,7 +141,7 @@ fn another_signature_than_the_declared_one_is_refused_for_who_runs_it_too() {
     let wrong = Arc::new(RunSlot::new(NAME.to_owned(), 7));
     registry.add(0, declared(HookKind::ALL), Vec::new(), Vec::new());
     registry.add(1, Vec::new(), Vec::new(), vec![wrong]);
-    let errors = registry.seal(&["a_module".to_owned(), "b_module".to_owned()]).unwrap_err();
+    let errors = registry.seal(&gates(&["a_module", "b_module"])).unwrap_err();
     let start = "b_module runs com.example.x with signature 0000000000000007, a_module declares it with ";
     assert!(errors.len() == 1 && errors[0].starts_with(start), "{errors:?}");
 }

@@ -8,6 +8,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use proxy_abi::{Call, Status};
+use proxy_core::containment::{Door, FaultKind, Site};
 
 /// How many calls may be within each other.
 const DEEPEST: usize = 8;
@@ -53,15 +54,27 @@ pub(crate) fn failed(status: Status) -> bool {
     status != Status::OK && status != Status::DECLINED && status.as_http().is_none()
 }
 
+/// Whether an answer that failed is no fault of whoever gave it: LIMIT, for one, is the loader's word.
+pub(crate) fn is_orderly(status: Status) -> bool {
+    status == Status::ERROR || status == Status::LIMIT
+}
+
 /// Puts `whose`, which names the callee and its answer, in front of its words, since its caller is who passes them on,
-/// or does without. A fault is logged at once: no caller is to hide that another module is broken.
-pub(crate) fn blame(call: &Call<'_>, status: Status, whose: String, log: impl FnOnce(&str)) {
+/// or does without. A fault is told at once and counted: no caller is to hide that another module is broken.
+pub(crate) fn blame(call: &Call<'_>, status: Status, door: &Door, whose: String) {
     let text = format!("{whose}: {}", call.err);
-    let passed_on = if status == Status::ERROR || status == Status::LIMIT {
+    let passed_on = if is_orderly(status) {
         text
     } else {
-        log(&text);
+        let site = Site { trace_id: call.trace_id, ..Site::default() };
+        door.blame(FaultKind::of(status), call.now_ns, site, &text);
         whose
     };
     call.err.set(call.err.code(), passed_on.as_bytes(), 0);
+}
+
+/// The door of a test's function.
+#[cfg(test)]
+pub(crate) fn door(module: &str) -> std::sync::Arc<Door> {
+    proxy_core::containment::Gate::new(module, proxy_core::containment::OnPanic::Fail).door("com.example.x")
 }

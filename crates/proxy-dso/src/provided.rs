@@ -7,6 +7,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use proxy_abi::{Call, Host, Provided, Provider, Status};
+use proxy_core::containment::within;
 use proxy_core::providers::{FoundProvider, ProviderSlot};
 
 use crate::chain::{self, entered, failed};
@@ -30,11 +31,15 @@ pub(crate) unsafe extern "C" fn call_provided(
     // SAFETY: F1, null or what `provided` answered, in this generation.
     let Some(slot) = (unsafe { provided.cast::<ProviderSlot>().as_ref() }) else { return Status::ABI };
     let Some(found) = slot.found() else { return Status::ABI };
+    if !found.door.admits(|| call.now_ns) {
+        return Status::DECLINED;
+    }
     guard(Status::PANICKED, || {
         entered(found, || {
             call.err.clear();
             // SAFETY: F2, the caller hands in the structs of the signature that it looked up.
-            let status = unsafe { found.entry.call(slot.sig(), &call.with_host(found.host), input, output) };
+            let make = || unsafe { found.entry.call(slot.sig(), &call.with_host(found.host), input, output) };
+            let status = within(&found.door, make);
             if failed(status) {
                 blame(call, slot, found, status);
             }
@@ -45,10 +50,8 @@ pub(crate) unsafe extern "C" fn call_provided(
 
 #[cold]
 fn blame(call: &Call<'_>, slot: &ProviderSlot, found: &FoundProvider, status: Status) {
-    let (module, provider) = (&*found.ident, format!("{} '{}'", slot.group(), slot.name()));
-    chain::blame(call, status, format!("{module} answered {status:?} as {provider}"), |text| {
-        tracing::error!(provider, module, trace_id = call.trace_id, fault = true, "{text}");
-    });
+    let (module, group, name) = (&*found.ident, slot.group(), slot.name());
+    chain::blame(call, status, &found.door, format!("{module} answered {status:?} as {group} '{name}'"));
 }
 
 #[cfg(test)]
@@ -88,7 +91,12 @@ mod tests {
         let user = ptr::without_provenance_mut(status.0 as u32 as usize);
         // SAFETY: F2, functions of this test, which read no struct.
         let entry = unsafe { RawEntry::new(sig, func, user) };
-        slot.fill(FoundProvider { ident: Arc::from("x_module"), host: &SHARED, entry });
+        slot.fill(FoundProvider {
+            ident: Arc::from("x_module"),
+            door: chain::door("x_module"),
+            host: &SHARED,
+            entry,
+        });
         slot
     }
 

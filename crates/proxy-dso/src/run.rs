@@ -5,6 +5,7 @@
 use std::ffi::c_void;
 
 use proxy_abi::{Bytes, Call, HookKind, Host, Runner, Status, signature};
+use proxy_core::containment::within;
 use proxy_core::hooks::{RunMember, RunSlot};
 use proxy_core::observe::{self, Called, Field};
 
@@ -28,14 +29,18 @@ pub(crate) unsafe extern "C" fn run_hook(
     }
     guard(Status::PANICKED, || {
         run(slot, key.as_slice(), |member| {
+            if !member.door.admits(|| call.now_ns) {
+                return Status::DECLINED;
+            }
             call.err.clear();
             let is_watched = observe::is_watched();
             if is_watched {
                 observe::enter();
             }
             // SAFETY: F2, the caller hands in the structs of the signature that it asked to run.
-            let status =
-                unsafe { member.entry.call(slot.sig(), &call.with_host(member.host), input, output) };
+            let make =
+                || unsafe { member.entry.call(slot.sig(), &call.with_host(member.host), input, output) };
+            let status = within(&member.door, make);
             if is_watched {
                 observe::leave(|| {
                     // SAFETY: F2, likewise, and the call has returned.
@@ -133,13 +138,11 @@ fn first<'a>(
 #[cold]
 fn blame(call: &Call<'_>, slot: &RunSlot, member: &RunMember, status: Status) {
     let (hook, module) = (slot.name(), &*member.ident);
-    if slot.kind() == HookKind::VOID {
+    if slot.kind() == HookKind::VOID && chain::is_orderly(status) {
         tracing::error!(hook, module, ?status, "{}", call.err);
         return;
     }
-    chain::blame(call, status, format!("{module} answered {status:?} to {hook}"), |text| {
-        tracing::error!(hook, module, trace_id = call.trace_id, fault = true, "{text}");
-    });
+    chain::blame(call, status, &member.door, format!("{module} answered {status:?} to {hook}"));
 }
 
 #[cfg(test)]
@@ -170,6 +173,7 @@ mod tests {
         let slot = RunSlot::new("com.example.x".to_owned(), 7);
         let members = members.iter().map(|(key, func, status)| RunMember {
             ident: Arc::from("x_module"),
+            door: chain::door("x_module"),
             host: &crate::host::STATIC,
             // SAFETY: F2, functions of this test, which read no struct.
             entry: unsafe { RawEntry::new(sig, *func, ptr::without_provenance_mut(*status as u32 as usize)) },

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use proxy_core::containment::Marks;
 use proxy_core::generation::{Generation, Published};
 use proxy_core::observe::Observation;
 use tokio::runtime::{Builder, LocalOptions};
@@ -42,6 +43,8 @@ pub struct Shared {
     pub observation: Arc<Observation>,
     /// How many clients there may be.
     pub capacity: Capacity,
+    /// Which calls of modules they are in.
+    pub marks: Marks,
     /// Who is told of finished requests. Locked while another generation is put in force: both change together.
     transactions: Mutex<Arc<dyn TransactionLog>>,
 }
@@ -59,6 +62,7 @@ impl Shared {
         Self {
             published: Published::new(first),
             names: NameCache::default(),
+            marks: Marks::default(),
             observation,
             capacity,
             transactions,

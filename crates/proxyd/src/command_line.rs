@@ -1,6 +1,6 @@
 //! The command line: httpd's flags, long names for them, and verbs for what httpd lacks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Detached(Options),
     /// `-t` and all that implies it: check the configuration, then print.
     Check(Options, Check),
+    /// `--live`: the same dumps, of the server whose socket this is.
+    Live(PathBuf, Vec<Dump>),
     /// `-l`.
     ListCompiledIn,
     /// `-L`.
@@ -68,6 +70,17 @@ pub(crate) enum Dump {
     VirtualHosts,
     RunConfig,
     Hooks,
+}
+
+impl Dump {
+    /// The page of the admin socket that shows it of a running server.
+    pub(crate) const fn page(self) -> Option<&'static str> {
+        match self {
+            Self::Modules => Some("/modules"),
+            Self::Hooks => Some("/hooks"),
+            Self::VirtualHosts | Self::RunConfig => None,
+        }
+    }
 }
 
 /// A command line that asks for nothing that can be done: what to print, and the exit code.
@@ -136,6 +149,9 @@ struct Questions {
     /// List all modules, in load order
     #[arg(short = 'M', long = "modules")]
     modules: bool,
+    /// With -M, -D DUMP_MODULES or -D DUMP_HOOKS: ask the server whose AdminSocket this is
+    #[arg(long, value_name = "SOCKET")]
+    live: Option<PathBuf>,
     /// List the modules that are compiled in
     #[arg(short = 'l', long = "compiled-in")]
     compiled_in: bool,
@@ -229,6 +245,9 @@ fn asked(options: Options, questions: &Questions) -> Result<Command, Refused> {
         return Ok(Command::ListDirectives(options));
     }
     let dumps = dumps(&options, questions);
+    if let Some(socket) = &questions.live {
+        return live(socket, dumps);
+    }
     if questions.test || !dumps.is_empty() {
         return Ok(Command::Check(options, Check { dumps, verdict: questions.test }));
     }
@@ -237,6 +256,18 @@ fn asked(options: Options, questions: &Questions) -> Result<Command, Refused> {
         Some(_) if questions.detached => Command::Detached(options),
         Some(action) => Command::Control(options, action),
     })
+}
+
+/// A running server shows what its socket has a page for.
+fn live(socket: &Path, dumps: Vec<Dump>) -> Result<Command, Refused> {
+    if dumps.is_empty() || dumps.iter().any(|dump| dump.page().is_none()) {
+        return Err(Refused {
+            text: "proxyd: --live goes with -M, -D DUMP_MODULES or -D DUMP_HOOKS\n".to_owned(),
+            to_stdout: false,
+            code: 1,
+        });
+    }
+    Ok(Command::Live(socket.to_owned(), dumps))
 }
 
 fn dumps(options: &Options, questions: &Questions) -> Vec<Dump> {

@@ -1,11 +1,13 @@
 //! Flags that ask and do not serve: `-t` and its dumps, `-l`, `-L`, `-v`, `-V`.
 
+use std::path::Path;
+
 use proxy_core::{dump, dump_hooks};
 
 use crate::command_line::{Check, Dump, Options};
 use crate::configuration::{self, Built};
 use crate::output::{self, Messages};
-use crate::{Ended, statics};
+use crate::{Ended, admin, statics};
 
 /// As a Server field would name us.
 pub(crate) const VERSION: &str = concat!("proxyd/", env!("CARGO_PKG_VERSION"));
@@ -36,6 +38,20 @@ fn text(dump: Dump, built: &Built) -> String {
         Dump::RunConfig => dump::run_cfg(generation.conf(), &built.defines),
         Dump::Hooks => dump_hooks::hooks(generation),
     }
+}
+
+/// Prints what the server at `socket` shows of itself.
+pub(crate) fn live(socket: &Path, dumps: &[Dump]) -> Ended {
+    for page in dumps.iter().filter_map(|dump| dump.page()) {
+        match admin::get(socket, page) {
+            Ok(text) => output::result(text),
+            Err(text) => {
+                Messages::Stderr.say(format_args!("proxyd: {text}"));
+                return Ended::NotStarted;
+            }
+        }
+    }
+    Ended::Well
 }
 
 /// Where messages of the start go.

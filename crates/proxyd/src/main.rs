@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Control(options, action) => control::run(&options, action),
         Command::Detached(options) => server::run(&options, By::Background),
         Command::Check(options, check) => introspection::check(&options, &check),
+        Command::Live(socket, dumps) => introspection::live(&socket, &dumps),
         Command::ListCompiledIn => introspection::compiled_in(),
         Command::ListDirectives(options) => introspection::directives(&options),
         Command::Version => introspection::version(),

@@ -138,6 +138,10 @@ fn begin_log(options: &Options) -> Result<Arc<ErrorLog>, String> {
     set_module_level(level);
     let subscriber = tracing_subscriber::registry().with(ErrorLayer(Arc::clone(&log)));
     tracing::subscriber::set_global_default(subscriber).map_err(|error| error.to_string())?;
+    proxy_core::containment::set_last_resort(|| {
+        logs::finish();
+        std::process::abort()
+    });
     std::panic::set_hook(Box::new(|panic| {
         statics::remember_panic(panic);
         tracing::error!(target: "proxyd", "{panic}");

@@ -2,9 +2,9 @@
 
 use proxy_abi::scopes;
 use proxy_config::args::Args;
-use proxy_config::{Diagnostic, Node, Word, nearest};
+use proxy_config::{Diagnostic, Node, Word};
 
-use super::{arg, number};
+use super::{arg, loaded_module, number};
 use crate::conf::{LbHashKey, LbMethod};
 use crate::directive::{Directive, GLOBAL, HOSTS};
 use crate::hash_key::HashSource;
@@ -104,15 +104,7 @@ fn balancer_member(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagn
 fn lb_method(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
     let (cluster, module) = (arg(node, 0)?, arg(node, 1)?);
     check_cluster_name(&cluster.text).map_err(|message| Diagnostic::error(cluster.span, message))?;
-    let ident = lowering.modules().find(|info| info.answers_to(&module.text)).map(|info| info.ident.clone());
-    let Some(ident) = ident else {
-        let diagnostic = Diagnostic::error(module.span, format!("no module `{}` is loaded", module.text));
-        let near = nearest(&module.text, lowering.modules().map(|info| info.ident.as_str()));
-        return Err(match near {
-            Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
-            None => diagnostic.with_help("load it with a LoadModule line"),
-        });
-    };
+    let ident = loaded_module(lowering, module)?;
     if let Some(first) = lowering.conf.lb_methods.iter().find(|method| method.cluster == cluster.text) {
         let message = format!("cluster '{}' has an LBMethod already: {}", cluster.text, first.module);
         return Err(Diagnostic::error(cluster.span, message).with_note(first.span, "the first is here"));

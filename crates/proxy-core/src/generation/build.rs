@@ -13,6 +13,7 @@ use crate::blob::BlobLayouts;
 use crate::caller::Caller;
 use crate::cluster::Cluster;
 use crate::conf::{LbHashKey, MapTarget, ServerConf};
+use crate::containment::Gate;
 use crate::hooks::{HookTable, Keyed, Registry};
 use crate::module::ModuleCode;
 use crate::origin::Origin;
@@ -47,11 +48,10 @@ impl Generation {
     ) -> Result<Self, Diagnostics> {
         let mut errors = Diagnostics::default();
         let begun = begin_modules(&conf, modules, caller, &mut errors);
-        let idents: Vec<String> = modules.iter().map(|module| module.info().ident.clone()).collect();
         let mut refuse =
             |texts: Vec<String>| errors.extend(texts.into_iter().map(|text| Diagnostic::error(None, text)));
-        let table = begun.registry.seal(&idents).map_err(&mut refuse);
-        let providers = begun.providers.seal(&idents).map_err(refuse);
+        let table = begun.registry.seal(&begun.gates).map_err(&mut refuse);
+        let providers = begun.providers.seal(&begun.gates).map_err(refuse);
         let (Ok(table), Ok(providers)) = (table, providers) else { return Err(errors) };
         if errors.has_errors() {
             return Err(errors);
@@ -88,6 +88,8 @@ struct BegunModules {
     clusters: Vec<DeclaredCluster>,
     blobs: BlobLayouts,
     modules: Vec<LiveModule>,
+    /// Of all modules in load order.
+    gates: Vec<Arc<Gate>>,
 }
 
 fn begin_modules(
@@ -102,12 +104,15 @@ fn begin_modules(
         clusters: conf.clusters.clone(),
         blobs: BlobLayouts::default(),
         modules: Vec::new(),
+        gates: Vec::new(),
     };
     let nothing = Value::empty_map();
     for (place, code) in modules.iter().enumerate() {
         let ident = &code.info().ident;
         let value =
             conf.module_values.iter().find(|(owner, _)| owner == ident).map_or(&nothing, |(_, value)| value);
+        let gate = Gate::new(ident, conf.on_panics.of(ident));
+        begun.gates.push(Arc::clone(&gate));
         let mut registration = Registration::after(begun.blobs.clone());
         match code.init(caller, value, &mut registration) {
             Ok(instance) => {
@@ -116,7 +121,7 @@ fn begin_modules(
                 begun.providers.add(place, provided, lookups);
                 add_clusters(&mut begun.clusters, registration.clusters, errors);
                 begun.blobs = registration.blobs;
-                begun.modules.push(LiveModule::new(Arc::clone(code), instance, kept));
+                begun.modules.push(LiveModule::new(Arc::clone(code), instance, kept, gate));
             }
             Err(error) => errors.push(Diagnostic::error(error.span, format!("{ident}: {}", error.message))),
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::blob::KeptBlob;
+use crate::containment::Gate;
 use crate::hooks::ModuleIndex;
 use crate::module::{Instance, ModuleCode, ModuleInfo};
 
@@ -13,11 +14,17 @@ pub struct LiveModule {
     /// `None` once it has ended.
     instance: Option<Box<dyn Instance>>,
     kept: Vec<KeptBlob>,
+    gate: Arc<Gate>,
 }
 
 impl LiveModule {
-    pub(super) fn new(code: Arc<dyn ModuleCode>, instance: Box<dyn Instance>, kept: Vec<KeptBlob>) -> Self {
-        Self { code, instance: Some(instance), kept }
+    pub(super) fn new(
+        code: Arc<dyn ModuleCode>,
+        instance: Box<dyn Instance>,
+        kept: Vec<KeptBlob>,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self { code, instance: Some(instance), kept, gate }
     }
 
     /// What it keeps over reloads.
@@ -29,6 +36,12 @@ impl LiveModule {
     #[must_use]
     pub fn info(&self) -> &ModuleInfo {
         self.code.info()
+    }
+
+    /// What its calls go through.
+    #[must_use]
+    pub const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 }
 

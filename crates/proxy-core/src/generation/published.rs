@@ -19,6 +19,7 @@ impl Published {
     /// Publishes the first one.
     #[must_use]
     pub fn new(first: Arc<Generation>) -> Self {
+        first.set_number(1);
         Self { number: AtomicU64::new(1), current: Mutex::new(first) }
     }
 
@@ -38,6 +39,8 @@ impl Published {
     /// Puts the next generation in force and gives back the old one, which requests may still use.
     pub fn publish(&self, next: Arc<Generation>) -> Arc<Generation> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only who holds the lock changes it.
+        next.set_number(self.number.load(Acquire) + 1);
         let old = std::mem::replace(&mut *current, next);
         self.number.fetch_add(1, Release);
         old

@@ -9,6 +9,7 @@ use tracing::error;
 
 use super::ModuleIndex;
 use crate::caller::Caller;
+use crate::containment::{Door, FaultKind, Site};
 use crate::observe::{self, Called, Shown};
 
 /// One implementation in a chain.
@@ -17,6 +18,8 @@ pub struct Member<H: HookSpec> {
     pub module: ModuleIndex,
     /// Its ident, for the log.
     pub ident: Arc<str>,
+    /// What its calls go through.
+    pub door: Arc<Door>,
     /// The services for its calls.
     pub host: &'static abi::Host,
     /// The function.
@@ -30,6 +33,20 @@ pub struct Member<H: HookSpec> {
 impl<H: HookSpec> fmt::Debug for Member<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Member").field("hook", &H::NAME).field("module", &self.module).finish_non_exhaustive()
+    }
+}
+
+impl<H: HookSpec> Member<H> {
+    /// Tells of an error; a fault counts besides.
+    #[cold]
+    fn failed(&self, status: Status, caller: &Caller, call: &abi::Call<'_>) {
+        if status == Status::ERROR {
+            error!(hook = H::NAME, module = &*self.ident, ?status, "{}", call.err);
+            return;
+        }
+        let site = Site { trace_id: call.trace_id, ..Site::default() };
+        let what = format_args!("answered {status:?}: {}", call.err);
+        self.door.blame(FaultKind::of(status), caller.now_ns(), site, &what);
     }
 }
 
@@ -76,12 +93,17 @@ impl<H: HookSpec> Chain<H> {
         H: Shown,
     {
         for member in &self.members {
+            if !member.door.admits(|| caller.now_ns()) {
+                continue;
+            }
             let call = caller.call(member.host, trace_id);
             let is_watched = caller.is_watched();
             if is_watched {
                 observe::enter();
             }
+            caller.mark().enter(&member.door);
             let status = member.entry.call(&call, input, &mut output);
+            caller.mark().leave();
             if is_watched {
                 observe::leave(|| Called {
                     request: trace_id,
@@ -98,7 +120,7 @@ impl<H: HookSpec> Chain<H> {
                 continue;
             }
             if status.as_http().is_none() {
-                error!(hook = H::NAME, module = &*member.ident, ?status, "{}", call.err);
+                member.failed(status, caller, &call);
             }
             if H::KIND == HookKind::ALL {
                 let status = status.as_http().unwrap_or(500);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use proxy_abi::{HookKind, Host, RawEntry};
 
+use crate::containment::Door;
 use crate::sync::OnceLock;
 
 /// A hook's implementations, for a module that runs it. Empty until the generation is built, and if nobody declares
@@ -28,6 +29,8 @@ struct Filled {
 pub struct RunMember {
     /// The module whose it is.
     pub ident: Arc<str>,
+    /// What its calls go through.
+    pub door: Arc<Door>,
     /// The services for its calls.
     pub host: &'static Host,
     /// The function.

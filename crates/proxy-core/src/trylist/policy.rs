@@ -11,6 +11,7 @@ use tracing::{error, warn};
 use super::{Builtin, Ended, Tried};
 use crate::caller::{Caller, Scratch};
 use crate::cluster::Cluster;
+use crate::containment::{Fault, FaultKind, OnPanic, Site};
 use crate::hash_key::hash;
 use crate::hooks::Member;
 use crate::observe::{self, Field};
@@ -37,13 +38,9 @@ pub(crate) enum Pick {
     Endpoint(u32),
     /// Nothing more.
     Ended(Ended),
-    /// The policy is not to be asked again.
-    Fault,
+    /// The policy is not to be asked again: it broke its contract, or panicked, which is logged already.
+    Fault(Fault),
 }
-
-/// A policy broke its contract, or panicked; logged already.
-#[derive(Debug)]
-pub(crate) struct Fault;
 
 /// A module's trylist with all that its calls need.
 #[derive(Debug)]
@@ -56,7 +53,7 @@ pub(crate) struct Policy<'g, W: Watch<'g>> {
     trace_id: u64,
     builtin: &'g Builtin,
     watch: W,
-    _scratch: Lent<'g>,
+    scratch: Lent<'g>,
 }
 
 /// Scratch that goes back to the executor's pool.
@@ -66,8 +63,18 @@ struct Lent<'g> {
     memory: Scratch,
 }
 
-impl Drop for Lent<'_> {
+impl<'g, W: Watch<'g>> Drop for Policy<'g, W> {
+    /// The module's `drop` comes next; the scratch, which goes last, marks its end.
+    #[inline]
     fn drop(&mut self) {
+        self.scratch.caller.mark().enter(&self.member.door);
+    }
+}
+
+impl Drop for Lent<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.caller.mark().leave();
         self.caller.give_scratch(std::mem::take(&mut self.memory));
     }
 }
@@ -108,6 +115,9 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
 
     #[inline]
     fn ask(caller: &'g Caller, question: &Question<'g>, member: &'g Member<LoadBalance>) -> Begun<'g, W> {
+        if !member.door.admits(|| caller.now_ns()) {
+            return Begun::Builtin(question.builtin);
+        }
         let scratch = Lent { caller, memory: caller.take_scratch(member.scratch) };
         let input = LbIn {
             size: size_of::<LbIn<'_>>() as u32,
@@ -128,13 +138,15 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         let call = caller.call(member.host, trace_id);
         let watch = W::new(trace_id, question.cluster, &member.ident);
         watch.enter();
+        caller.mark().enter(&member.door);
         let status = member.entry.call(&call, &input, &mut output);
+        caller.mark().leave();
         watch.leave("load_balance", Some((status, &call)), |cluster| {
             [observe::load_balance(&input, cluster), Vec::new()]
         });
-        let fault = |what: &dyn std::fmt::Display| {
-            log_fault(&member.ident, question.module_id, trace_id, "load_balance", what);
-            Begun::Builtin(question.builtin)
+        let fault = |kind: FaultKind, what: &dyn std::fmt::Display| {
+            let fault = count_fault(member, caller, kind, question.module_id, trace_id, "load_balance", what);
+            if fault.is_fatal { Begun::Error } else { Begun::Builtin(question.builtin) }
         };
         match status {
             Status::DECLINED => Begun::Declined,
@@ -150,11 +162,13 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
                     trace_id,
                     builtin: question.builtin,
                     watch,
-                    _scratch: scratch,
+                    scratch,
                 }),
-                Err(breach) => fault(&format_args!("answered OK with a bad trylist: {breach:?}")),
+                Err(breach) => {
+                    fault(FaultKind::Breach, &format_args!("answered OK with a bad trylist: {breach:?}"))
+                }
             },
-            other => fault(&format_args!("answered {other:?}: {}", call.err)),
+            other => fault(FaultKind::of(other), &format_args!("answered {other:?}: {}", call.err)),
         }
     }
 
@@ -174,18 +188,25 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         // A policy that offers what was tried already is asked again, but it cannot spin.
         let patience = cluster.usable().len().saturating_add(1);
         for _ in 0..patience {
+            if !self.member.door.lets_go_on() {
+                return Pick::Fault(Fault::SHUT);
+            }
             let input = NextIn::new(attempt, cluster.set(), tried.words());
             let mut target = Target::default();
             let call = caller.call(self.member.host, self.trace_id);
             self.watch.enter();
+            caller.mark().enter(&self.member.door);
             let status = self.trylist.calls.next(&call, &input, &mut target);
+            caller.mark().leave();
             self.watch.leave("next", Some((status, &call)), |cluster| {
                 let output = if status == Status::OK { observe::next(&target, cluster) } else { Vec::new() };
                 [vec![Field::number("attempt", attempt)], output]
             });
             match status {
                 Status::OK if target.index as usize >= cluster.endpoints().len() => {
-                    return self.fault(
+                    let fault = self.fault(
+                        caller,
+                        FaultKind::Breach,
                         "next",
                         &format_args!(
                             "answered index {} of {} endpoints of cluster '{}'",
@@ -194,10 +215,11 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
                             cluster.name
                         ),
                     );
+                    return Pick::Fault(fault);
                 }
                 Status::OK if tried.contains(target.index) && target.flags & Target::AGAIN == 0 => {
-                    if self.pass_over(caller, cluster, target.index).is_err() {
-                        return Pick::Fault;
+                    if let Err(fault) = self.pass_over(caller, cluster, target.index) {
+                        return Pick::Fault(fault);
                     }
                 }
                 Status::OK => return Pick::Endpoint(target.index),
@@ -206,14 +228,29 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
                     log_error(&self.member.ident, self.key, self.trace_id, "next", &call.err);
                     return Pick::Ended(Ended::PolicyError);
                 }
-                other => return self.fault("next", &format_args!("answered {other:?}: {}", call.err)),
+                other => {
+                    let what = format_args!("answered {other:?}: {}", call.err);
+                    return Pick::Fault(self.fault(caller, FaultKind::of(other), "next", &what));
+                }
             }
         }
+        self.repeats(caller, cluster, tried)
+    }
+
+    /// What becomes of a policy that offers only what was tried already: it is done, unless something is left.
+    #[cold]
+    #[inline(never)]
+    fn repeats(&self, caller: &Caller, cluster: &Cluster, tried: &Tried) -> Pick {
+        let what = "offers only endpoints that were tried already";
+        if cluster.usable().iter().any(|index| !tried.contains(*index)) {
+            return Pick::Fault(self.fault(caller, FaultKind::Breach, "next", &what));
+        }
         warn!(
+            event = "trylist_limit",
             module = &*self.member.ident,
             key = self.key,
             trace_id = self.trace_id,
-            "offers only endpoints that were tried already: trylist ended"
+            "{what}: trylist ended"
         );
         Pick::Ended(Ended::Exhausted)
     }
@@ -226,19 +263,21 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         self.done(caller, &outcome)
     }
 
-    fn fault(&self, function: &str, what: &dyn std::fmt::Display) -> Pick {
-        log_fault(&self.member.ident, self.key, self.trace_id, function, what);
-        Pick::Fault
+    fn fault(&self, caller: &Caller, kind: FaultKind, function: &str, what: &dyn std::fmt::Display) -> Fault {
+        count_fault(self.member, caller, kind, self.key, self.trace_id, function, what)
     }
 
     /// Tells of a connection that could not be made.
     pub(super) fn report_failure(&mut self, caller: &Caller, failure: &Failure) -> Result<(), Fault> {
+        self.go_on()?;
         let call = caller.call(self.member.host, self.trace_id);
         self.watch.enter();
+        caller.mark().enter(&self.member.door);
         let status = self.trylist.calls.report_failure(&call, failure);
+        caller.mark().leave();
         let fields = |cluster: &Cluster| [observe::failure(failure, cluster), Vec::new()];
         self.watch.leave("report_failure", Some((status, &call)), fields);
-        self.check("report_failure", status, &call)
+        self.check(caller, "report_failure", status, &call)
     }
 
     /// Shows the head of a response.
@@ -246,12 +285,15 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         if W::SHOWS && !self.trylist.calls.has_response_head() {
             return Ok(());
         }
+        self.go_on()?;
         let call = caller.call(self.member.host, self.trace_id);
         self.watch.enter();
+        caller.mark().enter(&self.member.door);
         let status = self.trylist.calls.response_head(&call, head);
+        caller.mark().leave();
         let fields = |_: &Cluster| [observe::response(head), Vec::new()];
         self.watch.leave("response_head", Some((status, &call)), fields);
-        self.check("response_head", status, &call)
+        self.check(caller, "response_head", status, &call)
     }
 
     /// Tells how a target did.
@@ -259,16 +301,44 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         if W::SHOWS && !self.trylist.calls.has_done() {
             return Ok(());
         }
+        self.go_on()?;
         let call = caller.call(self.member.host, self.trace_id);
         self.watch.enter();
+        caller.mark().enter(&self.member.door);
         let status = self.trylist.calls.done(&call, outcome);
+        caller.mark().leave();
         let fields = |cluster: &Cluster| [observe::done(outcome, cluster), Vec::new()];
         self.watch.leave("done", Some((status, &call)), fields);
-        self.check("done", status, &call)
+        self.check(caller, "done", status, &call)
+    }
+
+    /// Whether a call may be made: not if the module was shut out since the trylist began.
+    #[inline]
+    fn go_on(&self) -> Result<(), Fault> {
+        if self.member.door.lets_go_on() { Ok(()) } else { Err(Fault::SHUT) }
+    }
+
+    #[inline]
+    fn check(
+        &self,
+        caller: &Caller,
+        function: &str,
+        status: Status,
+        call: &abi::Call<'_>,
+    ) -> Result<(), Fault> {
+        if status == Status::OK { Ok(()) } else { self.look_into(caller, function, status, call) }
     }
 
     /// An orderly error in a report changes nothing; a fault ends the trylist.
-    fn check(&self, function: &str, status: Status, call: &abi::Call<'_>) -> Result<(), Fault> {
+    #[cold]
+    #[inline(never)]
+    fn look_into(
+        &self,
+        caller: &Caller,
+        function: &str,
+        status: Status,
+        call: &abi::Call<'_>,
+    ) -> Result<(), Fault> {
         match status {
             Status::OK | Status::DECLINED | Status::DONE => Ok(()),
             Status::ERROR => {
@@ -276,8 +346,8 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
                 Ok(())
             }
             other => {
-                self.fault(function, &format_args!("answered {other:?}: {}", call.err));
-                Err(Fault)
+                let what = format_args!("answered {other:?}: {}", call.err);
+                Err(self.fault(caller, FaultKind::of(other), function, &what))
             }
         }
     }
@@ -289,6 +359,19 @@ fn log_error(module: &str, key: &str, trace_id: u64, function: &str, text: &dyn 
 }
 
 #[cold]
-fn log_fault(module: &str, key: &str, trace_id: u64, function: &str, what: &dyn std::fmt::Display) {
-    error!(module, key, trace_id, function, fault = true, "{what}; the built-in round robin answers instead");
+fn count_fault(
+    member: &Member<LoadBalance>,
+    caller: &Caller,
+    kind: FaultKind,
+    key: &str,
+    trace_id: u64,
+    function: &str,
+    what: &dyn std::fmt::Display,
+) -> Fault {
+    let site = Site { function: Some(function), key: Some(key), trace_id };
+    let instead = match member.door.gate().on_panic() {
+        OnPanic::Quarantine(_) => "the built-in round robin answers instead",
+        OnPanic::Fail | OnPanic::Abort => "the request fails, as ModuleOnPanic says",
+    };
+    member.door.fault(kind, caller.now_ns(), site, &format_args!("{what}; {instead}"))
 }

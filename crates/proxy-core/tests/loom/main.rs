@@ -1,9 +1,10 @@
 //! Models for loom: all interleavings, up to a number of preemptions, of threads that share a cluster, a published
-//! generation or a hook's implementations. Built by `cargo xtask loom` with `--cfg loom`; empty otherwise.
+//! generation, a hook's implementations or a module's gate. Built by `cargo xtask loom` with `--cfg loom`; empty otherwise.
 //!
 //! What is run is the core itself, whose `sync` then takes loom's types, and modules made by the SDK.
 #![cfg(loom)]
 
+mod gate;
 mod policy;
 mod publication;
 mod run_slot;

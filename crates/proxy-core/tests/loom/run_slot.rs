@@ -2,6 +2,7 @@
 
 use loom::sync::Arc;
 use proxy_abi::HookKind;
+use proxy_core::containment::{Gate, OnPanic};
 use proxy_core::hooks::{RunMember, RunSlot};
 use proxy_module::testing;
 
@@ -21,7 +22,9 @@ fn who_runs_a_hook_finds_nobody_or_all_and_for_good() {
         let entry = instance.registered().hooks[0].entry;
         let slot = Arc::new(RunSlot::new("com.example.x".to_owned(), 7));
         let members = move |count: usize| -> Box<[RunMember]> {
-            let member = || RunMember { ident: "x".into(), host: testing::host(), entry, key: String::new() };
+            let door = || Gate::new("x_module", OnPanic::Fail).door("com.example.x");
+            let (host, key) = (testing::host(), String::new());
+            let member = || RunMember { ident: "x".into(), door: door(), host, entry, key: key.clone() };
             (0..count).map(|_| member()).collect()
         };
         let fillers = [(HookKind::ALL, 2), (HookKind::VOID, 1)].map(|(kind, count)| {

@@ -53,12 +53,16 @@ fn seed() -> u64 {
 }
 
 impl Local {
+    /// To be called on the executor's thread.
     pub(crate) fn new(number: u32, shared: Arc<Shared>, clock: Arc<Clock>) -> Self {
         let pinned = Rc::new(shared.pin());
+        let caller = Caller::seeded(number, seed());
+        caller.mark().begin(number, rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs());
+        shared.marks.add(caller.mark());
         Self {
             number,
             clock,
-            caller: Caller::seeded(number, seed()),
+            caller,
             spares: RefCell::new(Spares::with_pipes(shared.capacity.pipes())),
             pool: RefCell::new(Pool::new(Rc::clone(&pinned))),
             pinned: RefCell::new(pinned),

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+use proxy_core::containment::Mark;
+
 use super::Local;
 
 /// The tasks of the connections, to be woken when the server drains, the generation changes or room is wanted.
@@ -12,6 +14,8 @@ use super::Local;
 pub(super) struct Present {
     places: Vec<Place>,
     free: Vec<usize>,
+    /// Those that do not idle.
+    busy: usize,
     /// Where the last search for an idle one ended.
     cursor: usize,
 }
@@ -46,6 +50,11 @@ const SAMPLE: usize = 256;
 impl Present {
     pub(super) fn count(&self) -> usize {
         self.places.len() - self.free.len()
+    }
+
+    /// Tells those who look on.
+    fn publish(&self, mark: &Mark) {
+        mark.set_connections(self.count(), self.busy);
     }
 
     pub(super) fn wake_all(&self) {
@@ -90,6 +99,7 @@ impl Present {
     }
 
     fn take(&mut self) -> usize {
+        self.busy += 1;
         self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
             self.places.len() - 1
@@ -107,6 +117,7 @@ impl Presence {
     /// Of a connection that was counted ([`Capacity`](super::Capacity)).
     pub(super) fn new(local: Rc<Local>) -> Self {
         let slot = local.present.borrow_mut().take();
+        local.present.borrow().publish(local.caller.mark());
         let (number, is_only) = local.young.borrow_mut().begin(slot, local.clock.now());
         local.present.borrow_mut().places[slot].number = number;
         if is_only {
@@ -140,7 +151,12 @@ impl Presence {
     }
 
     fn set(&self, rests: Rests) {
-        self.present().borrow_mut().places[self.slot].rests = rests;
+        let mut present = self.present().borrow_mut();
+        let before = std::mem::replace(&mut present.places[self.slot].rests, rests);
+        if (before == Rests::No) != (rests == Rests::No) {
+            present.busy = if rests == Rests::No { present.busy + 1 } else { present.busy - 1 };
+            present.publish(self.local.caller.mark());
+        }
     }
 
     fn present(&self) -> &RefCell<Present> {
@@ -151,8 +167,10 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         let mut present = self.local.present.borrow_mut();
-        present.places[self.slot] = Place::default();
+        let place = std::mem::take(&mut present.places[self.slot]);
+        present.busy -= usize::from(place.rests == Rests::No);
         present.free.push(self.slot);
+        present.publish(self.local.caller.mark());
         self.local.shared.capacity.leave();
         self.local.left.notify_one();
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use hyper::StatusCode;
 use proxy_core::cluster::Endpoint;
 use proxy_core::dump_hooks;
-use proxy_core::generation::Generation;
+use proxy_core::generation::{Generation, LiveModule};
 use proxy_core::hooks::Hook;
 use proxy_core::module::{Carrier, ModuleInfo};
 use proxy_core::providers::ProviderUse;
@@ -31,7 +31,7 @@ impl Page {
 }
 
 const INDEX: &str = "/hooks       who declares and who implements which hook, in which order\n\
-                     /modules     loaded modules\n\
+                     /modules     loaded modules, their faults, and whether calls enter them\n\
                      /clusters    clusters, their endpoints and live statistics\n\
                      /generation  the one in force, those that live on, and how reloads went\n\
                      /trace       requests as they end, with each call into a module; ?hook=NAME, ?request=NUMBER,\n\
@@ -53,7 +53,7 @@ pub(super) fn answer(path: &str, query: &str, generation: &Generation) -> Page {
         ("/hooks", true) => Page::json(StatusCode::OK, &hooks_json(generation)),
         ("/hooks", false) => Page::text(StatusCode::OK, dump_hooks::hooks(generation)),
         ("/modules", true) => Page::json(StatusCode::OK, &json!({ "modules": modules_json(generation) })),
-        ("/modules", false) => Page::text(StatusCode::OK, dump_hooks::modules(infos(generation))),
+        ("/modules", false) => Page::text(StatusCode::OK, dump_hooks::live_modules(generation)),
         ("/clusters", true) => Page::json(StatusCode::OK, &clusters_json(generation)),
         ("/clusters", false) => Page::text(StatusCode::OK, clusters_text(generation)),
         _ => Page::text(StatusCode::NOT_FOUND, format!("there is no such page; there is\n{INDEX}")),
@@ -133,20 +133,29 @@ fn hook_json(hook: &Hook, infos: &[&ModuleInfo]) -> Value {
 }
 
 fn modules_json(generation: &Generation) -> Vec<Value> {
-    let module = |info: &ModuleInfo| {
-        let file = match &info.carrier {
-            Carrier::Static => None,
-            Carrier::Shared(path) => Some(path.display().to_string()),
-        };
-        json!({
-            "ident": info.ident,
-            "version": info.version,
-            "build": info.build,
-            "carrier": info.carrier.word(),
-            "file": file,
-        })
+    generation.modules().iter().map(module_json).collect()
+}
+
+fn module_json(module: &LiveModule) -> Value {
+    let (info, gate) = (module.info(), module.gate());
+    let file = match &info.carrier {
+        Carrier::Static => None,
+        Carrier::Shared(path) => Some(path.display().to_string()),
     };
-    infos(generation).map(module).collect()
+    let counts = gate.counts();
+    json!({
+        "ident": info.ident,
+        "version": info.version,
+        "build": info.build,
+        "carrier": info.carrier.word(),
+        "file": file,
+        "generation": gate.generation(),
+        "state": gate.state().word(),
+        "faults": { "panic": counts.panics, "bad_return": counts.breaches, "stuck": counts.stuck },
+        "slow": counts.slow,
+        "quarantines": counts.quarantines,
+        "refused": counts.refused,
+    })
 }
 
 fn clusters_json(generation: &Generation) -> Value {

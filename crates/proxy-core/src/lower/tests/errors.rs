@@ -76,6 +76,25 @@ const CASES: &[(&str, &[&str])] = &[
         "Listen 80\n<VirtualHost *:81>\n</VirtualHost>",
         &["warning 2: no Listen line serves the virtual host's *:81"],
     ),
+    // Faults of modules.
+    ("Listen 80\nModuleOnPanic", &["2: ModuleOnPanic requires at least one argument"]),
+    ("Listen 80\nModuleOnPanic ignore", &["2: `ignore` is nothing that could come of a module's fault"]),
+    ("Listen 80\nModuleOnPanic fail 5/60s", &["2: `5/60s` is one word too many"]),
+    ("Listen 80\nModuleOnPanic quarantine 5", &["2: `5` is no number of faults in a time"]),
+    ("Listen 80\nModuleOnPanic quarantine 0/60s", &["2: `0` is not a whole number from 1 to 1000000"]),
+    ("Listen 80\nModuleOnPanic quarantine 5/soon", &["2: `soon` is not a duration"]),
+    ("Listen 80\nModuleOnPanic quarantine 5/10ms", &["2: `10ms` is less than 1s"]),
+    ("Listen 80\nModuleOnPanic quarantine 5/60s 1ms", &["2: `1ms` is less than 100ms"]),
+    ("Listen 80\nModuleOnPanic quarantine 5/60s 1s 2s", &["2: `2s` is one word too many"]),
+    ("Listen 80\n$LOAD\nModuleOnPanic proxy_lb_modul fail", &["3: no module `proxy_lb_modul` is loaded"]),
+    (
+        "Listen 80\n$LOAD\nModuleOnPanic mod_proxy_lb.c nothing",
+        &["3: `nothing` is nothing that could come of a module's fault"],
+    ),
+    (
+        "Listen 80\n<VirtualHost *:80>\nModuleOnPanic fail\n</VirtualHost>",
+        &["3: `ModuleOnPanic` cannot stand inside `<VirtualHost>`"],
+    ),
     // Logs.
     ("Listen 80\nLogLevel loud", &["2: `loud` is not a log level"]),
     ("Listen 80\nLogLevel warn proxy:loud", &["2: `loud` is not a log level"]),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fake::sound;
 use crate::conf::{LogLevel, LogTarget, MapTarget, ServerConf, Via};
+use crate::containment::{OnPanic, Quarantine};
 use crate::value::{Value, ValueKind};
 
 fn conf(text: &str) -> ServerConf {
@@ -202,4 +203,32 @@ fn built_in_modules_come_first() {
     let idents: Vec<_> = configured.modules.iter().map(|module| module.info().ident.as_str()).collect();
     assert_eq!(idents, ["built_in_module", "plain_module"]);
     assert_eq!(shown(&configured.conf.module_values[0].1), "{BuiltIn: x}");
+}
+
+#[test]
+fn what_comes_of_faults_is_said_for_all_and_for_single_modules() {
+    let quarantine = |faults, within, rest| {
+        let (within, rest) = (Duration::from_secs(within), Duration::from_millis(rest));
+        OnPanic::Quarantine(Quarantine { faults, within, rest })
+    };
+    for (lines, of_all, of_lb) in [
+        ("", quarantine(5, 60, 30_000), quarantine(5, 60, 30_000)),
+        ("ModuleOnPanic quarantine", quarantine(5, 60, 30_000), quarantine(5, 60, 30_000)),
+        ("ModuleOnPanic quarantine 9/2min", quarantine(9, 120, 30_000), quarantine(9, 120, 30_000)),
+        ("ModuleOnPanic mod_proxy_lb Fail", quarantine(5, 60, 30_000), OnPanic::Fail),
+        (
+            "ModuleOnPanic proxy_lb_module quarantine 1/7s 200ms\nModuleOnPanic abort",
+            OnPanic::Abort,
+            quarantine(1, 7, 200),
+        ),
+        (
+            "ModuleOnPanic mod_proxy_lb.c abort\nModuleOnPanic proxy_lb_module fail",
+            quarantine(5, 60, 30_000),
+            OnPanic::Fail,
+        ),
+    ] {
+        let conf = conf(&format!("LoadModule proxy_lb_module modules/mod_proxy_lb.so\n{lines}"));
+        let said = (conf.on_panics.of("other_module"), conf.on_panics.of("proxy_lb_module"));
+        assert_eq!(said, (of_all, of_lb), "{lines}");
+    }
 }

@@ -8,9 +8,10 @@ use proxy_abi as abi;
 use proxy_abi::{Call, Failure, HookSpec, LoadBalance, Outcome, ResponseIn, Status};
 
 use super::super::{Builtin, Other, Source, Tried};
-use super::{Fault, Pick, Policy};
+use super::{Pick, Policy};
 use crate::caller::Caller;
 use crate::cluster::Cluster;
+use crate::containment::Fault;
 use crate::observe::{self, Called, Field};
 
 /// What comes before and after each call.
@@ -129,28 +130,28 @@ impl<'g> Watching<'g> {
         tried: &mut Tried,
     ) -> Pick {
         let policy = Rc::get_mut(&mut self.0);
-        policy.map_or(Pick::Fault, |policy| policy.next(caller, cluster, attempt, tried))
+        policy.map_or(Pick::Fault(Fault::SHUT), |policy| policy.next(caller, cluster, attempt, tried))
     }
 
     /// See [`Policy::report_failure`].
     #[cold]
     #[inline(never)]
     pub(crate) fn report_failure(&mut self, caller: &Caller, failure: &Failure) -> Result<(), Fault> {
-        Rc::get_mut(&mut self.0).map_or(Err(Fault), |policy| policy.report_failure(caller, failure))
+        Rc::get_mut(&mut self.0).map_or(Err(Fault::SHUT), |policy| policy.report_failure(caller, failure))
     }
 
     /// See [`Policy::response_head`].
     #[cold]
     #[inline(never)]
     pub(crate) fn response_head(&mut self, caller: &Caller, head: &ResponseIn<'_>) -> Result<(), Fault> {
-        Rc::get_mut(&mut self.0).map_or(Err(Fault), |policy| policy.response_head(caller, head))
+        Rc::get_mut(&mut self.0).map_or(Err(Fault::SHUT), |policy| policy.response_head(caller, head))
     }
 
     /// See [`Policy::done`].
     #[cold]
     #[inline(never)]
     pub(crate) fn done(&mut self, caller: &Caller, outcome: &Outcome) -> Result<(), Fault> {
-        Rc::get_mut(&mut self.0).map_or(Err(Fault), |policy| policy.done(caller, outcome))
+        Rc::get_mut(&mut self.0).map_or(Err(Fault::SHUT), |policy| policy.done(caller, outcome))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use proxy_config::{Input, MemoryLoader};
 use proxy_core::caller::Caller;
+use proxy_core::containment::{FaultKind, Site};
 use proxy_core::lower::configure;
 use proxy_module::prelude::*;
 
@@ -140,15 +141,30 @@ fn clusters_show_each_counter_in_its_place() {
 }
 
 #[test]
-fn modules_say_how_they_came_in() {
-    let (text, json) = both("/modules", &generation());
-    assert_eq!(text, "Loaded Modules:\n paged_module (static)\n");
+fn modules_say_how_they_came_in_and_what_they_did_wrong() {
+    let generation = generation();
+    let door = generation.modules()[0].gate().door("com.example.undeclared");
+    for kind in [FaultKind::Panic, FaultKind::Breach, FaultKind::Breach] {
+        door.blame(kind, 0, Site::default(), &"a test's");
+    }
+    door.gate().fence(0);
+    assert!(!door.admits(|| 0));
+    let (text, json) = both("/modules", &generation);
+    assert_eq!(
+        text,
+        "Loaded Modules:
+ paged_module (static) generation 0: open; panics 1, bad returns 2, stuck 1, slow 0; quarantines 1, calls refused 1
+"
+    );
     let module = &json["modules"][0];
     assert_eq!(json["modules"].as_array().unwrap().len(), 1);
     assert_eq!(
         (&module["ident"], &module["carrier"], &module["file"], &module["version"]),
         (&json!("paged_module"), &json!("static"), &Value::Null, &json!(env!("CARGO_PKG_VERSION")))
     );
+    assert_eq!((&module["state"], &module["generation"]), (&json!("open"), &json!(0)));
+    assert_eq!(module["faults"], json!({ "panic": 1, "bad_return": 2, "stuck": 1 }));
+    assert_eq!((&module["quarantines"], &module["refused"]), (&json!(1), &json!(1)));
     assert!(module["build"].as_str().unwrap().contains("proxy-module"), "{module}");
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Offer {
 
 impl<'r> Executor<'r> {
     /// An executor whose random numbers follow from `seed`.
-    pub(super) const fn new(rig: &'r Rig, seed: u64) -> Self {
+    pub(super) fn new(rig: &'r Rig, seed: u64) -> Self {
         let (number, requests) = (Cell::new(0), Cell::new(0));
         Self { rig, caller: Caller::seeded(0, seed), number, requests, nulls: Cell::new(false) }
     }
