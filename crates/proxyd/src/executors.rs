@@ -148,7 +148,6 @@ impl Executors {
 
     /// Leaves one alone that is stuck: nobody waits for it any more, not even the end of the process. Should it come
     /// back, it cuts its connections and ends. Whether it was there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the watchdog"))]
     pub(crate) fn abandon(&self, number: u32) -> bool {
         let mut crew = self.crew();
         let Some(place) = crew.seated.iter().position(|seated| seated.number == number) else { return false };

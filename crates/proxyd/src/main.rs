@@ -30,6 +30,7 @@ mod service;
 mod signals;
 mod statics;
 mod trace;
+mod watchdog;
 
 use std::process::ExitCode;
 

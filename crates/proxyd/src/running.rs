@@ -17,6 +17,7 @@ use crate::prepared::Wanted;
 use crate::reload::{Desk, Holdings, Reloader, Reloading};
 use crate::retirement::Retirement;
 use crate::service::Notifier;
+use crate::watchdog::Watchdog;
 
 /// A server at work, as the one who waits for its end has it.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Running {
     holdings: Arc<Mutex<Holdings>>,
     reloading: Reloading,
     retirement: Arc<Retirement>,
+    watchdog: Watchdog,
 }
 
 /// What it is started with, when everything else has succeeded.
@@ -82,7 +84,9 @@ impl Running {
             notifier,
         };
         let reloading = Reloading::start(reloader).map_err(failed("no thread can be had to reload"))?;
-        Ok(Self { ends, holdings, reloading, retirement })
+        let watchdog = Watchdog::start(Arc::downgrade(ends.executors()));
+        let watchdog = watchdog.map_err(failed("no thread can be had to watch over executors"))?;
+        Ok(Self { ends, holdings, reloading, retirement, watchdog })
     }
 
     /// Where to look on.
@@ -114,6 +118,11 @@ impl Running {
         self.ends.next().await
     }
 
+    /// Whether executors were left alone that are stuck.
+    pub(crate) fn has_abandoned(&self) -> bool {
+        self.ends.executors().counts().abandoned > 0
+    }
+
     /// Stops at once and waits; whether nothing was cut and no executor failed. Outside of any runtime.
     pub(crate) fn stop(mut self) -> bool {
         self.tell(Phase::Stop);
@@ -123,7 +132,7 @@ impl Running {
             while let Some(end) = self.next_end().await {
                 is_clean &= end == Some(Drained { cut: 0 });
             }
-            is_clean
+            is_clean && !self.has_abandoned()
         });
         self.end();
         is_clean
@@ -132,8 +141,8 @@ impl Running {
     /// Once the executors have ended or are not waited for: what served with them, then the generations with their
     /// modules, and at last the word of who runs here.
     pub(crate) fn end(self) {
-        let Self { ends, holdings, reloading, retirement } = self;
-        drop(reloading);
+        let Self { ends, holdings, reloading, retirement, watchdog } = self;
+        drop((reloading, watchdog));
         let holdings = std::mem::take(&mut *holdings.lock().unwrap_or_else(PoisonError::into_inner));
         let Holdings { listening, admin, pid_file } = holdings;
         drop((listening, admin));

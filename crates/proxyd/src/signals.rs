@@ -89,6 +89,7 @@ impl Signals {
             let (phase, deadline) = (stop.phase, stop.deadline);
             tokio::select! {
                 end = running.next_end() => match end {
+                    None if running.has_abandoned() => return Ended::Unclean,
                     None => return stop.ended(),
                     Some(end) => stop.executor_ended(end.map(|drained| drained.cut)),
                 },
