@@ -30,3 +30,10 @@ pub(crate) fn json(server: &Server, page: &str) -> Value {
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     serde_json::from_str(&body).unwrap()
 }
+
+/// What `/modules` says of one.
+pub(crate) fn module(server: &Server, ident: &str) -> Value {
+    let modules = json(server, "/modules");
+    let all = modules["modules"].as_array().unwrap();
+    all.iter().find(|module| module["ident"] == ident).unwrap_or_else(|| panic!("{ident}: {modules}")).clone()
+}

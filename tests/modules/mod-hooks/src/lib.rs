@@ -10,10 +10,14 @@ struct Config {
     /// HooksPanicOn HOOK: panics in that hook, named as in the log: post_read_request and so on.
     #[directive(name = "HooksPanicOn", take1)]
     panic_on: Option<String>,
+    /// HooksLoopOn HOOK: does not come back from it in requests for `/stuck`.
+    #[directive(name = "HooksLoopOn", take1)]
+    loop_on: Option<String>,
 }
 
 struct Hooked {
     panic_on: Option<String>,
+    loop_on: Option<String>,
 }
 
 impl Hooked {
@@ -21,6 +25,9 @@ impl Hooked {
         let path = Request::from(request).path().escape_ascii();
         info!(status, "hook {hook} {path}");
         assert!(self.panic_on.as_deref() != Some(hook), "hooked {hook}");
+        while path.clone().eq(b"/stuck".escape_ascii()) && self.loop_on.as_deref() == Some(hook) {
+            std::hint::spin_loop();
+        }
     }
 }
 
@@ -28,7 +35,7 @@ impl Module for Hooked {
     type Config = Config;
 
     fn new(config: Config, _init: &mut Init<'_>) -> Result<Self> {
-        Ok(Self { panic_on: config.panic_on })
+        Ok(Self { panic_on: config.panic_on, loop_on: config.loop_on })
     }
 
     fn hooks(hooks: &mut Hooks<'_, Self>) -> Result<()> {

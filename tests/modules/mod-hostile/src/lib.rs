@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use geo_hook::{Locate, LocateIn, LocateOut};
 use proxy_module::prelude::*;
@@ -30,6 +31,15 @@ struct Config {
     /// HostileEvery NUMBER: misbehave in every so manieth request, from the first on.
     #[directive(name = "HostileEvery", take1, default = 1)]
     every: usize,
+    /// HostileUntil NUMBER: misbehave in no request after so many.
+    #[directive(name = "HostileUntil", take1, default = 18446744073709551615)]
+    until: usize,
+    /// HostileOnly PATH: misbehave in requests for that path alone.
+    #[directive(name = "HostileOnly", take1)]
+    only: Option<String>,
+    /// HostileMillis NUMBER: how long something slow takes.
+    #[directive(name = "HostileMillis", take1, default = 0)]
+    millis: u64,
     /// HostileWord WORD: panics as soon as it is read.
     #[directive(name = "HostileWord", take1)]
     _word: Option<Word>,
@@ -91,6 +101,16 @@ enum Mode {
     Repeat,
     /// Decline each request.
     Decline,
+    /// Do not come back from `begin`.
+    BeginLoop,
+    /// Do not come back from `next`.
+    NextLoop,
+    /// Do not come back from the walk's drop.
+    DropLoop,
+    /// Compute for HostileMillis in `next`.
+    NextSlow,
+    /// Sleep for HostileMillis in `next`.
+    NextSleep,
 }
 
 /// What states beside endpoints do: there is one instance a process.
@@ -116,6 +136,9 @@ struct Hostile {
     state: EndpointSlot<State>,
     mode: Mode,
     every: usize,
+    until: usize,
+    only: Option<String>,
+    slow: Duration,
     requests: AtomicUsize,
 }
 
@@ -137,6 +160,9 @@ impl Drop for Bomb {
 impl Drop for Walk {
     fn drop(&mut self) {
         assert!(self.mode != Mode::DropPanic, "hostile drop");
+        if self.mode == Mode::DropLoop {
+            spin();
+        }
     }
 }
 
@@ -151,7 +177,7 @@ impl Balancer for Hostile {
     type Walk = Walk;
 
     fn new(config: Config, init: &mut Init<'_>) -> Result<Self> {
-        let Config { clusters, mode, every, .. } = config;
+        let Config { clusters, mode, every, until, only, millis, .. } = config;
         info!(?mode, every, "hostile module begins");
         assert!(mode != Mode::InitPanic, "hostile init");
         if mode == Mode::InitError {
@@ -164,18 +190,29 @@ impl Balancer for Hostile {
         let state = init.per_endpoint()?;
         STATE_PANICS.store(mode == Mode::StatePanic, Relaxed);
         STATE_DROP_PANICS.store(mode == Mode::StateDropPanic, Relaxed);
-        Ok(Self { state, mode, every: every.max(1), requests: AtomicUsize::new(0) })
+        Ok(Self {
+            state,
+            mode,
+            every: every.max(1),
+            until,
+            only,
+            slow: Duration::from_millis(millis),
+            requests: AtomicUsize::new(0),
+        })
     }
 
     fn begin(&self, request: &Request<'_>, set: &Endpoints<'_>) -> Result<Begin<Walk>> {
         let _: Option<&State> = set.get(0).map(|endpoint| endpoint.state(&self.state));
         let first = self.requests.fetch_add(1, Relaxed);
-        let mode = if first.is_multiple_of(self.every) { self.mode } else { Mode::None };
+        let is_meant = self.only.as_ref().is_none_or(|only| request.path() == only.as_bytes());
+        let is_due = is_meant && first.is_multiple_of(self.every) && first < self.until;
+        let mode = if is_due { self.mode } else { Mode::None };
         if mode != Mode::None {
             info!(?mode, request = request.id(), "hostile request");
         }
         assert!(mode != Mode::BeginPanic, "hostile begin");
         match mode {
+            Mode::BeginLoop => spin(),
             Mode::BeginError => Err(Error::msg("hostile begin refuses")),
             Mode::Decline => Ok(Begin::Decline),
             _ => Ok(Begin::Trylist(Walk { mode, first, offered: 0 })),
@@ -187,6 +224,18 @@ impl Balancer for Hostile {
         match (walk.mode, usable.first()) {
             (Mode::NextPanic, _) => panic!("hostile next"),
             (Mode::PayloadPanic, _) => std::panic::panic_any(Bomb),
+            (Mode::NextLoop, _) => spin(),
+            (Mode::NextSlow, _) => {
+                let begun = Instant::now();
+                while begun.elapsed() < self.slow {
+                    std::hint::spin_loop();
+                }
+                Ok(in_turn(walk, usable))
+            }
+            (Mode::NextSleep, _) => {
+                std::thread::sleep(self.slow);
+                Ok(in_turn(walk, usable))
+            }
             (Mode::Error, _) => Err(Error::msg("hostile next refuses")),
             (Mode::OutOfRange, _) => Ok(Next::Endpoint(attempt.endpoints().len() as u32)),
             (Mode::Garbage, _) => Ok(Next::Endpoint(0xdead_beef)),
@@ -217,6 +266,12 @@ impl Implements<Locate> for Hostile {
     fn call(&self, _cx: &Cx<'_>, _input: &LocateIn<'_>, _out: &mut LocateOut) -> Result<Answer> {
         assert!(self.mode != Mode::LocatePanic, "hostile locate");
         Ok(Answer::Decline)
+    }
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
     }
 }
 

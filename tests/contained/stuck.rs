@@ -1,0 +1,208 @@
+//! Calls that do not come back, or not soon: the module is fenced, the executor replaced, and nothing new waits.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::hostile;
+use crate::support::admin;
+use crate::support::client::Client;
+use crate::support::config::load_line;
+use crate::support::modules;
+use crate::support::origin::Origin;
+use crate::support::server::Server;
+use crate::support::told::figure;
+use crate::support::wait::until_true;
+
+const STUCK: &[u8] = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// A request on a connection of its own: when it was begun, and how long its answer took, if it was a 200.
+struct Paced {
+    begun: Instant,
+    took: Option<Duration>,
+}
+
+/// A request every ten milliseconds for so long, whatever became of those before.
+fn paced(addr: SocketAddr, time: Duration) -> Vec<Paced> {
+    let (all, mut due) = (Mutex::new(Vec::new()), Instant::now());
+    let end = due + time;
+    let request = || {
+        let begun = Instant::now();
+        let mut client = Client::connect(addr);
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let is_answered = client.try_response(false).is_ok_and(|answer| answer.status == 200);
+        all.lock().unwrap().push(Paced { begun, took: is_answered.then(|| begun.elapsed()) });
+    };
+    thread::scope(|scope| {
+        while due < end {
+            scope.spawn(request);
+            due += Duration::from_millis(10);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    });
+    all.into_inner().unwrap()
+}
+
+/// One call of the module `ident` does not come back while others are served.
+fn does_not_come_back(server: &Server, ident: &str, what: &str) {
+    let (addr, before) = (server.addr(), Duration::from_millis(300));
+    let load = thread::spawn(move || paced(addr, Duration::from_secs(3)));
+    let started = Instant::now();
+    until_true("some load", || started.elapsed() > before);
+    let mut client = server.client();
+    let begun = Instant::now();
+    client.send(STUCK);
+    until_true("the fence", || admin::module(server, ident)["state"] == "open");
+    let fenced = begun.elapsed();
+    until_true("the replacement", || !server.log_lines("event=executor_stuck").is_empty());
+    let replaced = begun.elapsed();
+    let requests = load.join().unwrap();
+    let failed = requests.iter().filter(|request| request.took.is_none()).count();
+    let longest = |after: Duration| {
+        let later = requests.iter().filter(|request| request.begun > begun + after);
+        later.filter_map(|request| request.took).max().unwrap_or_default()
+    };
+    let answered = |from: Instant| {
+        let ends = requests.iter().filter_map(|request| Some(request.begun + request.took?));
+        ends.filter(|end| (from..from + before).contains(end)).count()
+    };
+    let (at_first, later) = (answered(started), answered(begun + Duration::from_secs(1)));
+    let told = server.log_lines("event=executor_stuck").remove(0);
+    let number = |name: &str| -> usize {
+        told.split_once(name).unwrap().1.split(' ').next().unwrap().parse().unwrap()
+    };
+    let (connections, lost) = (number(" connections="), number("requests on the stuck executor: "));
+    figure(format_args!(
+        "{what}: fenced after {fenced:?}, replaced after {replaced:?}, {} requests beside it, {failed} failed, \
+         longest {:?}, a second later {:?}; {at_first} answered in 300 ms before, {later} then; on the stuck executor: {lost} requests, \
+         {connections} connections",
+        requests.len(),
+        longest(Duration::ZERO),
+        longest(Duration::from_secs(1)),
+    ));
+    // Those are lost that the executor had accepted before: all of them are counted, and none came later. What it has
+    // not yet read of counts as a connection alone.
+    assert!(lost >= 1 && failed < connections, "{what}: {failed} failed; {told}");
+    let late = requests.iter().filter(|request| request.took.is_none() && request.begun > begun + fenced);
+    assert_eq!(late.count(), 0, "{what}");
+    // How fast they are depends on who else wants the processor that the loop has taken.
+    assert!(later * 2 >= at_first, "{what}: {at_first} answered before, {later} then");
+    assert!(longest(Duration::from_secs(1)) < Duration::from_secs(2), "{what}");
+    let stuck = server.log_lines("event=module_stuck");
+    assert!(stuck.len() == 1 && stuck[0].contains(&format!("[{ident}:error]")), "{stuck:?}");
+    assert_eq!(admin::module(server, ident)["faults"]["stuck"], 1);
+}
+
+#[test]
+fn an_endless_loop_is_fenced_and_nothing_new_waits_behind_it() {
+    let (origins, urls) = super::quarantine::origins();
+    for executors in [1, 2] {
+        for mode in ["begin-loop", "next-loop", "drop-loop"] {
+            let server =
+                hostile(&format!("Executors {executors}\nHostileMode {mode}\nHostileOnly /stuck\n"), &urls);
+            does_not_come_back(&server, "hostile_module", &format!("{mode}, {executors} executors"));
+        }
+        let server = Server::conf(&format!(
+            "Executors {executors}\n{}AdminSocket admin.sock\nHooksLoopOn fixups\nProxyPass / {}/\n",
+            load_line("hooks_module", &modules::rust("mod-hooks")),
+            urls[0]
+        ));
+        does_not_come_back(&server, "hooks_module", &format!("fixups, {executors} executors"));
+    }
+    drop(origins);
+}
+
+#[test]
+fn a_stuck_executor_does_not_hold_the_process_beyond_the_deadline() {
+    let (origins, urls) = super::quarantine::origins();
+    let mut server = hostile(
+        "Executors 1\nGracefulShutdownTimeout 1s\nHostileMode next-loop\nHostileOnly /stuck\n",
+        &urls,
+    );
+    let mut client = server.client();
+    client.send(STUCK);
+    server.wait_for_log("event=executor_stuck");
+    assert_eq!(server.get("/").status, 200);
+    let asked = Instant::now();
+    server.signal(Signal::TERM);
+    let status = server.wait();
+    figure(format_args!(
+        "ended {:?} after TERM with a stuck executor and a second of grace",
+        asked.elapsed()
+    ));
+    assert_eq!(status.code(), Some(3), "{}", server.log());
+    assert!(asked.elapsed() < Duration::from_secs(4), "the executors that are not stuck have ended in time");
+    drop(origins);
+}
+
+#[test]
+fn a_call_that_comes_back_is_answered_and_its_executor_ends_with_its_connections() {
+    let origin = Origin::quick();
+    for mode in ["next-slow", "next-sleep"] {
+        let mut server = hostile(
+            &format!(
+                "LogLevel info\nExecutors 1\nHostileMode {mode}\nHostileMillis 700\nHostileOnly /stuck\n"
+            ),
+            &[origin.url()],
+        );
+        let mut client = server.client();
+        client.send(STUCK);
+        server.wait_for_log("event=executor_stuck");
+        assert_eq!(server.get("/").status, 200, "another one serves meanwhile");
+        assert_eq!(client.response().status, 200, "the built-in round robin has answered");
+        server.wait_for_log("event=module_back");
+        server.wait_for_log("executor 0 has finished its requests and ended");
+        assert_eq!(server.get("/").status, 200);
+        let (status, log) = server.stop();
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+}
+
+#[test]
+fn a_slow_hook_is_told_of_and_one_that_takes_longer_than_the_hard_budget_is_fenced() {
+    let origin = Origin::quick();
+    let server = hostile("LogLevel warn\nHostileMode next-slow\nHostileMillis 5\n", &[origin.url()]);
+    until_true("slow calls that are seen", || {
+        assert_eq!(server.get("/").status, 200);
+        admin::module(&server, "hostile_module")["slow"].as_u64().unwrap() >= 10
+    });
+    let module = admin::module(&server, "hostile_module");
+    assert_eq!((&module["state"], &module["faults"]["stuck"]), (&"closed".into(), &0.into()), "{module}");
+    let lines = server.log_lines("event=module_slow");
+    assert!(lines[0].contains("hook=proxy.load_balance"), "{lines:?}");
+    figure(format_args!("5 ms: {} seen slow, {} lines, never shut out", module["slow"], lines.len()));
+
+    let server = hostile("HostileMode next-slow\nHostileMillis 100\n", &[origin.url()]);
+    let begun = Instant::now();
+    for _ in 0..50 {
+        assert_eq!(server.get("/").status, 200);
+    }
+    let module = admin::module(&server, "hostile_module");
+    figure(format_args!("100 ms: 50 requests in {:?}, stuck {}", begun.elapsed(), module["faults"]["stuck"]));
+    assert_eq!(module["state"], "open", "{module}");
+}
+
+#[test]
+fn a_process_that_is_stopped_in_the_middle_of_calls_shuts_nobody_out() {
+    let origin = Origin::quick();
+    let server = hostile("Executors 2\nHostileMode next-slow\nHostileMillis 5\n", &[origin.url()]);
+    let addr = server.addr();
+    let load = thread::spawn(move || paced(addr, Duration::from_secs(4)));
+    until_true("load", || admin::module(&server, "hostile_module")["slow"].as_u64().unwrap() > 0);
+    server.signal(Signal::STOP);
+    // How long it is stopped is what is tried.
+    thread::sleep(Duration::from_secs(2));
+    server.signal(Signal::CONT);
+    let requests = load.join().unwrap();
+    let failed = requests.iter().filter(|request| request.took.is_none()).count();
+    let module = admin::module(&server, "hostile_module");
+    figure(format_args!(
+        "stopped for 2 s: {} requests, {failed} failed, quarantines {}",
+        requests.len(),
+        module["quarantines"]
+    ));
+    assert_eq!((failed, &module["quarantines"]), (0, &0.into()), "{module}");
+}
