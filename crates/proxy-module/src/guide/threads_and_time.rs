@@ -91,5 +91,6 @@
 //! # Panics
 //!
 //! Each entry point catches them. In a balancer's functions they cost no request; in a hook that may refuse requests, a panic
-//! refuses that one by 500; in one that has no say, nothing. The exception is the language's: a destructor that panics while
+//! refuses that one by 500; in one that has no say, nothing. With five in a minute the server calls the module no more for
+//! half a minute, and tries it again with one call in a hundred (`ModuleOnPanic`). The exception is the language's: a destructor that panics while
 //! another panic unwinds ends the process.

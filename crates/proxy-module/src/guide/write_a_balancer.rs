@@ -124,10 +124,10 @@
 //! |---|---|
 //! | [`Begin::Decline`](crate::Begin::Decline) | it is not yours: the next balancer that answers for the cluster is asked, and if there is none, 503 |
 //! | an error of `begin` or `next` | 503, and your words are in the log; nobody else is asked |
-//! | [`Next::Endpoint`](crate::Next::Endpoint) | that endpoint is tried; if it was tried already you are asked again instead, and the walk ends once you offer nothing else |
+//! | [`Next::Endpoint`](crate::Next::Endpoint) | that endpoint is tried; if it was tried already you are asked again instead, and the walk ends once you offer nothing else and nothing else is left |
 //! | [`Next::Again`](crate::Next::Again) | it is tried even if it was before |
 //! | [`Next::Exhausted`](crate::Next::Exhausted) | nothing is left: 503 |
-//! | a panic, or an index that is none | a line in the log, and the server's own round robin goes on over what was not tried: the request is served |
+//! | a panic, an index that is none, or again and again what was tried while something is left | a line in the log, and the server's own round robin goes on over what was not tried: the request is served |
 //!
 //! # What goes wrong most
 //!
