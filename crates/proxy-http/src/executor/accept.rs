@@ -10,7 +10,6 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
@@ -37,8 +36,6 @@ pub(super) struct Accepting {
 /// The task that accepts at one socket.
 struct Accepted {
     socket: Arc<TcpListener>,
-    /// Ends it when dropped.
-    close: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -54,35 +51,36 @@ impl Accepting {
         let (kept, gone) =
             std::mem::take(&mut self.at).into_iter().partition(|accepted| accepted.is_at_one_of(wanted));
         self.at = kept;
-        close(gone).await;
+        self.close(gone).await;
         for socket in wanted {
             if !self.at.iter().any(|accepted| Arc::ptr_eq(&accepted.socket, socket)) {
                 let listener = Listener::new(Arc::clone(socket))?;
-                let (close, closed) = oneshot::channel();
-                let task = tokio::task::spawn_local(listener.run(Rc::clone(&self.local), closed));
-                self.at.push(Accepted { socket: Arc::clone(socket), close, task });
+                let task = tokio::task::spawn_local(listener.run(Rc::clone(&self.local)));
+                self.at.push(Accepted { socket: Arc::clone(socket), task });
             }
         }
         Ok(())
     }
 
     /// Accepts no longer; the sockets are closed here when this is ready.
-    pub(super) async fn end(self) {
-        close(self.at).await;
+    pub(super) async fn end(mut self) {
+        let all = std::mem::take(&mut self.at);
+        self.close(all).await;
+    }
+
+    async fn close(&self, accepted: Vec<Accepted>) {
+        for Accepted { socket, task } in accepted {
+            task.abort();
+            // An aborted task drops its listener only when it is polled once more.
+            let _ = task.await;
+            accept_rest(&socket, &self.local);
+        }
     }
 }
 
 impl Accepted {
     fn is_at_one_of(&self, sockets: &[Arc<TcpListener>]) -> bool {
         sockets.iter().any(|socket| Arc::ptr_eq(socket, &self.socket))
-    }
-}
-
-async fn close(accepted: Vec<Accepted>) {
-    for Accepted { socket, close, task } in accepted {
-        drop((socket, close));
-        // A panic was told by the panic hook.
-        let _ = task.await;
     }
 }
 
@@ -110,27 +108,18 @@ impl Listener {
         Ok(Self { socket, local, spare, complained: None })
     }
 
-    /// Accepts until the sender of `closed` is gone, and then what waits already: closing the socket would reset it.
-    async fn run(mut self, local: Rc<Local>, closed: oneshot::Receiver<()>) {
-        tokio::select! {
-            biased;
-            _ = closed => {}
-            () = self.accept_all(&local) => {}
-        }
-        self.accept_rest(&local);
-    }
-
-    async fn accept_all(&mut self, local: &Rc<Local>) {
+    /// Accepts until it is dropped.
+    async fn run(mut self, local: Rc<Local>) {
         let mut resting = false;
         loop {
-            match self.accept_some(local).await {
+            match self.accept_some(&local).await {
                 Ok(()) => resting = false,
                 Err(error) => {
                     self.complain(&error);
                     local.make_room();
                     if std::mem::replace(&mut resting, true) {
                         // What could be spared was not enough.
-                        self.refuse_some(local);
+                        self.refuse_some(&local);
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -144,7 +133,7 @@ impl Listener {
         while begun < PER_WAKE && refused < REFUSED_PER_WAKE {
             match ready.try_io(|socket| accept(socket.get_ref())) {
                 Ok(Ok((stream, client))) if has_room(local) => {
-                    self.begin(stream, client, local);
+                    begin(stream, client, self.local, local);
                     begun += 1;
                 }
                 Ok(Ok((stream, _))) => {
@@ -159,23 +148,6 @@ impl Listener {
         drop(ready);
         tokio::task::yield_now().await;
         Ok(())
-    }
-
-    fn accept_rest(&self, local: &Rc<Local>) {
-        // Who goes on connecting has no end of it.
-        for _ in 0..REST {
-            match accept(self.socket.get_ref()) {
-                Ok((stream, client)) if has_room(local) => self.begin(stream, client, local),
-                Ok((stream, _)) => local.refusals.borrow_mut().refuse(stream, &local.shared.capacity),
-                Err(error) if concerns_one_connection(&error) => {}
-                Err(_nobody_waits) => return,
-            }
-        }
-    }
-
-    fn begin(&self, stream: TcpStream, client: SocketAddr, local: &Rc<Local>) {
-        let presence = Presence::new(Rc::clone(local));
-        tokio::task::spawn_local(connection::serve(Rc::clone(local), presence, stream, client, self.local));
     }
 
     /// Without a descriptor to accept with: answers those who wait, one after the other by the spare one.
@@ -203,6 +175,25 @@ impl Listener {
         let event = if is_exhausted(error) { "fd_limit" } else { "accept_error" };
         warn!(event, listen = %self.local, "cannot accept: {error}; raise the limit of open files if this stays");
     }
+}
+
+/// Accepts what waits: closing the socket would reset it.
+fn accept_rest(socket: &TcpListener, local: &Rc<Local>) {
+    let Ok(here) = socket.local_addr() else { return };
+    // Who goes on connecting has no end of it.
+    for _ in 0..REST {
+        match accept(socket) {
+            Ok((stream, client)) if has_room(local) => begin(stream, client, here, local),
+            Ok((stream, _)) => local.refusals.borrow_mut().refuse(stream, &local.shared.capacity),
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(_nobody_waits) => return,
+        }
+    }
+}
+
+fn begin(stream: TcpStream, client: SocketAddr, here: SocketAddr, local: &Rc<Local>) {
+    let presence = Presence::new(Rc::clone(local));
+    tokio::task::spawn_local(connection::serve(Rc::clone(local), presence, stream, client, here));
 }
 
 /// Counts one more client: there are less than there may be, or one that idles makes room.
