@@ -33,6 +33,7 @@ mod overload;
 mod peers;
 mod policies;
 mod preflight;
+mod prove;
 mod providers;
 mod reload;
 mod request_errors;

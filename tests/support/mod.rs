@@ -16,6 +16,7 @@ pub(crate) mod misbehaving;
 pub(crate) mod modules;
 pub(crate) mod origin;
 pub(crate) mod ports;
+pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod told;
