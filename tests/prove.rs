@@ -1,6 +1,7 @@
 //! Proofs: what must not cost a request, done many times under load, and the figures. `cargo xtask prove` runs them
 //! alone; the short ones are run with all other tests as well, and hold no bound on time there.
 
+mod hostile;
 mod reloads;
 
 use std::time::{Duration, Instant};

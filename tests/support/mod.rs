@@ -5,6 +5,7 @@ pub(crate) mod admin;
 pub(crate) mod author;
 pub(crate) mod background;
 pub(crate) mod backlog;
+pub(crate) mod chance;
 pub(crate) mod client;
 pub(crate) mod crowd;
 #[macro_use]

@@ -23,6 +23,9 @@ use super::client::{Client, Response};
 const WORKERS: usize = 64;
 /// Failures of which more is kept than their kind.
 const TOLD: usize = 20;
+/// How long a connection is kept for the next request: less than any server's KeepAliveTimeout, since one that the server
+/// has just closed for its age would be no failure of the server's.
+const KEPT: Duration = Duration::from_secs(2);
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +40,9 @@ pub(crate) struct Probe {
     line: Arc<Line>,
     workers: Vec<JoinHandle<Vec<Sample>>>,
 }
+
+/// A connection that was used, and when.
+type Kept = Option<(Client, Instant)>;
 
 /// What the workers share.
 struct Line {
@@ -105,22 +111,17 @@ impl Line {
     }
 
     /// Asks on a new connection, or on the one that is kept, where one is.
-    fn ask(&self, number: usize, is_fresh: bool, kept: &mut Option<Client>) -> (Came, u8) {
+    fn ask(&self, number: usize, is_fresh: bool, kept: &mut Kept) -> (Came, u8) {
         let place = if is_fresh { &mut None } else { kept };
-        let client = match place.take().map_or_else(|| Client::try_connect(self.addr), Ok) {
+        let young = place.take().filter(|(_, used)| used.elapsed() < KEPT);
+        let client = match young.map_or_else(|| Client::try_connect(self.addr), |(client, _)| Ok(client)) {
             Ok(client) => client,
             Err(error) => return (self.failed(number, Came::Refused, &error), 0),
         };
         self.exchange(client, number, is_fresh, place)
     }
 
-    fn exchange(
-        &self,
-        mut client: Client,
-        number: usize,
-        is_fresh: bool,
-        kept: &mut Option<Client>,
-    ) -> (Came, u8) {
+    fn exchange(&self, mut client: Client, number: usize, is_fresh: bool, kept: &mut Kept) -> (Came, u8) {
         let (nonce, length) = (nonce(number), length(number));
         let last = if is_fresh { "Connection: close\r\n" } else { "" };
         client.try_send(format!("GET /{nonce}/{length} HTTP/1.1\r\nHost: a\r\n{last}\r\n").as_bytes());
@@ -135,7 +136,7 @@ impl Line {
         if came != Came::Right {
             self.failed(number, came, &response.head);
         } else if response.field("Connection").is_none() {
-            *kept = Some(client);
+            *kept = Some((client, Instant::now()));
         }
         (came, response.field("X-Origin").and_then(|origin| origin.parse().ok()).unwrap_or_default())
     }
