@@ -3,6 +3,7 @@
 
 mod hostile;
 mod reloads;
+mod swaps;
 
 use std::time::{Duration, Instant};
 

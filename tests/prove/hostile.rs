@@ -56,7 +56,7 @@ fn prove(form: Form) {
         }
         let asked = Instant::now();
         let (status, answer) = ask_reload(&server);
-        times.push(asked.elapsed());
+        times.push((asked.elapsed(), attempt.to_string()));
         let of_kind = counts.entry(attempt.kind).or_default();
         if status == 200 && attempt.may_pass {
             of_kind.passed += 1;
@@ -76,10 +76,10 @@ fn prove(form: Form) {
         progress.tell(|| format!("{turn} attempts, {made} requests, {failed} failed"));
     }
     let outcome = probe.end();
-    figure(format_args!(
-        "{count} hostile reloads, seed {seed}, each answered in {}: {outcome}",
-        Latency::of(times)
-    ));
+    let (count, slowest) = (times.len(), times.iter().max().unwrap().1.clone());
+    let times = Latency::of(times.into_iter().map(|(time, _)| time).collect());
+    figure(format_args!("{count} hostile reloads, seed {seed}: {outcome}"));
+    figure(format_args!("each answered in {times}; {slowest} took longest"));
     for (kind, Count { refused, passed }) in &counts {
         figure(format_args!("{kind}: {refused} refused and named, {passed} harmless and in force"));
     }

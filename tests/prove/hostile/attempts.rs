@@ -129,7 +129,8 @@ fn values() -> Vec<Attempt> {
     let values = ["", "\"\"", "\"  \"", &"x".repeat(10_000), &"9".repeat(10_000)];
     let of = |name: &str, value: &str| {
         let start: String = value.chars().take(20).collect();
-        let named = if start.len() == 20 { vec![name, &start] } else { vec![name] };
+        let place = "Syntax error on line ";
+        let named = if start.len() == 20 { vec![place, name, &start] } else { vec![place, name] };
         Attempt::text("blank and oversized values", format!("{name} {value}\n"), &named)
     };
     // Each with each, neighbours differing in both.

@@ -7,7 +7,7 @@ use crate::support::client::find;
 use crate::support::origin::{Origin, read_head};
 use crate::support::wait::uninterrupted;
 
-/// Answers `GET /NONCE/LENGTH` with the nonce, its own number, and a [`body`] of that length.
+/// Answers a GET of any path that ends in `/NONCE/LENGTH` with the nonce, its own number, and a [`body`] of that length.
 pub(crate) fn origin(number: u8) -> Origin {
     Origin::conversing(move |_, mut stream, _| {
         let mut head = Vec::new();
@@ -32,7 +32,8 @@ pub(crate) fn body(nonce: &str, length: usize) -> Vec<u8> {
 fn answer(stream: &mut TcpStream, head: &[u8], number: u8) -> io::Result<()> {
     let target = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     let target = String::from_utf8_lossy(target);
-    let (nonce, length) = target.trim_start_matches('/').split_once('/').unwrap_or_default();
+    let mut parts = target.rsplit('/');
+    let (length, nonce) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let length = length.parse().map_err(|_| io::ErrorKind::InvalidData)?;
     let fields = format!("X-Nonce: {nonce}\r\nX-Origin: {number}\r\nContent-Length: {length}");
     let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");

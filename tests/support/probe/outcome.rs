@@ -81,11 +81,6 @@ impl Outcome {
         Self { samples, told }
     }
 
-    /// In the order in which they were due.
-    pub(crate) fn samples(&self) -> &[Sample] {
-        &self.samples
-    }
-
     pub(crate) fn all(&self) -> usize {
         self.samples.len()
     }
@@ -106,6 +101,12 @@ impl Outcome {
     /// How many the origin of that number has answered.
     pub(crate) fn answered_by(&self, number: u8) -> usize {
         self.samples.iter().filter(|sample| sample.is_right() && sample.origin == number).count()
+    }
+
+    /// How many were under way at some time from `from` to `to`.
+    pub(crate) fn under_way(&self, from: Duration, to: Duration) -> usize {
+        let is_meant = |sample: &&Sample| sample.due() <= to && sample.due() + sample.took() >= from;
+        self.samples.iter().filter(is_meant).count()
     }
 
     /// How long those took that are meant, by when they were due.
