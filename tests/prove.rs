@@ -1,10 +1,14 @@
 //! Proofs: what must not cost a request, done many times under load, and the figures. `cargo xtask prove` runs them
 //! alone; the short ones are run with all other tests as well, and hold no bound on time there.
 
+mod builds;
 mod hostile;
 mod reloads;
+mod soak;
 mod swaps;
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::support::admin;
@@ -42,7 +46,11 @@ macro_rules! in_both_forms {
         #[test]
         #[ignore = $long]
         fn long() {
-            $prove($crate::prove::Form::Long);
+            if $crate::prove::is_alone() {
+                $prove($crate::prove::Form::Long);
+            } else {
+                $crate::support::told::skipped("a long proof runs alone, by cargo xtask prove");
+            }
         }
     };
 }
@@ -111,6 +119,13 @@ fn reload(server: &Server) -> Duration {
     let took = asked.elapsed();
     assert_eq!(status, 200, "{body}");
     took
+}
+
+/// Module files that are mapped: each is a memory file of its own.
+fn images(server: &Server) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", server.process().pid())).unwrap();
+    let files = maps.lines().filter(|line| line.contains("memfd:"));
+    files.filter_map(|line| line.split_ascii_whitespace().nth(4)).collect::<BTreeSet<_>>().len()
 }
 
 /// The number of the generation in force.

@@ -1,15 +1,13 @@
 //! A module's file is exchanged for another build again and again under load: no request is lost, the round robin goes
 //! on where it was, and memory grows by an image for a build that was not there before, else not at all.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Form, Progress, assert_alone, generation, in_both_forms, reload, wait_for_turn};
+use super::builds::Builds;
+use super::{Form, Progress, assert_alone, generation, images, in_both_forms, reload, wait_for_turn};
 use crate::support::admin;
 use crate::support::config::{Syntax, load_line};
 use crate::support::modules;
@@ -49,46 +47,6 @@ fn text(origins: &[Origin]) -> String {
         members("s", origins.len()),
         members("c", 3)
     )
-}
-
-/// The file that a server loads, and what can be put there.
-struct Builds {
-    file: PathBuf,
-    first: Vec<u8>,
-}
-
-impl Builds {
-    fn new(file: PathBuf) -> Self {
-        let first = fs::read(&file).unwrap();
-        Self { file, first }
-    }
-
-    /// The build of that number: another file with another sum. The loader does not look behind the last section.
-    fn build(&self, number: usize) -> Vec<u8> {
-        if number == 0 {
-            self.first.clone()
-        } else {
-            [&self.first[..], format!("{number:08}").as_bytes()].concat()
-        }
-    }
-
-    /// Puts it there in one of the ways in which people do; never while the server reads it.
-    fn place(&self, number: usize, way: usize) {
-        let bytes = self.build(number);
-        match way % 3 {
-            0 => {
-                let new = self.file.with_extension("new");
-                fs::write(&new, bytes).unwrap();
-                fs::rename(new, &self.file).unwrap();
-            }
-            1 => {
-                let mut file = OpenOptions::new().write(true).open(&self.file).unwrap();
-                file.write_all(&bytes).unwrap();
-                file.set_len(bytes.len() as u64).unwrap();
-            }
-            _ => File::create(&self.file).unwrap().write_all(&bytes).unwrap(),
-        }
-    }
 }
 
 fn under_load(form: Form, server: &Server, builds: &Builds) {
@@ -193,7 +151,7 @@ fn in_memory(form: Form, server: &Server, builds: &Builds) {
         reload(server);
     }
     let each = (resident() as i64 - before as i64) / new as i64;
-    let file = builds.first.len() / 1024;
+    let file = builds.len() / 1024;
     figure(format_args!(
         "memory: {count} swaps between two builds {alternating:+} KiB (the lesser of {grown:?}), {count} reloads of an \
          unchanged file {unchanged:+} KiB; each of {new} new builds {each:+} KiB, its file has {file} KiB; {} images",
@@ -206,11 +164,4 @@ fn in_memory(form: Form, server: &Server, builds: &Builds) {
         assert_alone(unchanged <= bound, format_args!("{unchanged} KiB by {count} reloads, bound {bound}"));
         assert!(each <= file as i64 + 256, "{each} KiB for an image of {file} KiB");
     }
-}
-
-/// Module files that are mapped: each is a memory file of its own.
-fn images(server: &Server) -> usize {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", server.process().pid())).unwrap();
-    let files = maps.lines().filter(|line| line.contains("memfd:"));
-    files.filter_map(|line| line.split_ascii_whitespace().nth(4)).collect::<BTreeSet<_>>().len()
 }

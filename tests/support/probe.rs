@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub(crate) use answering::{body, origin};
+use answering::body;
+pub(crate) use answering::{converse, origin};
 pub(crate) use outcome::{Came, Latency, Outcome, Sample};
 pub(crate) use tunnels::Tunnels;
 
@@ -50,6 +51,7 @@ struct Line {
     rate: Rate,
     began: Instant,
     next: AtomicUsize,
+    asked: AtomicUsize,
     failed: AtomicUsize,
     is_over: AtomicBool,
     /// Text of the first failures.
@@ -63,6 +65,7 @@ impl Probe {
             rate,
             began: Instant::now(),
             next: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
             told: Mutex::default(),
@@ -82,7 +85,7 @@ impl Probe {
 
     /// How many requests were made, and how many have failed, so far.
     pub(crate) fn so_far(&self) -> (usize, usize) {
-        (self.line.next.load(Relaxed), self.line.failed.load(Relaxed))
+        (self.line.asked.load(Relaxed), self.line.failed.load(Relaxed))
     }
 
     /// Waits for the answers to what was asked.
@@ -104,6 +107,7 @@ impl Line {
                 return samples;
             }
             let is_fresh = (number * self.rate.fresh) % 100 < self.rate.fresh;
+            self.asked.fetch_add(1, Relaxed);
             let (came, origin) = self.ask(number, is_fresh, &mut kept);
             let took = self.began.elapsed().saturating_sub(due);
             samples.push(Sample::new(due, took, came, origin, is_fresh));

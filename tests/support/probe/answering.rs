@@ -9,17 +9,20 @@ use crate::support::wait::uninterrupted;
 
 /// Answers a GET of any path that ends in `/NONCE/LENGTH` with the nonce, its own number, and a [`body`] of that length.
 pub(crate) fn origin(number: u8) -> Origin {
-    Origin::conversing(move |_, mut stream, _| {
-        let mut head = Vec::new();
-        loop {
-            head.clear();
-            read_head(&mut stream, &mut head)?;
-            if find(&head, b"\r\nUpgrade: ").is_some() {
-                return echo(&mut stream);
-            }
-            answer(&mut stream, &head, number)?;
+    Origin::conversing(move |_, stream, _| converse(stream, number))
+}
+
+/// One connection of such an origin.
+pub(crate) fn converse(mut stream: TcpStream, number: u8) -> io::Result<()> {
+    let mut head = Vec::new();
+    loop {
+        head.clear();
+        read_head(&mut stream, &mut head)?;
+        if find(&head, b"\r\nUpgrade: ").is_some() {
+            return echo(&mut stream);
         }
-    })
+        answer(&mut stream, &head, number)?;
+    }
 }
 
 /// What the request with that nonce is answered.

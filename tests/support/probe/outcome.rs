@@ -109,9 +109,9 @@ impl Outcome {
         self.samples.iter().filter(is_meant).count()
     }
 
-    /// How long those took that are meant, by when they were due.
+    /// How long those took that did not fail and are meant, by when they were due.
     pub(crate) fn latency(&self, is_meant: impl Fn(Duration) -> bool) -> Latency {
-        let meant = self.samples.iter().filter(|sample| is_meant(sample.due()));
+        let meant = self.samples.iter().filter(|sample| sample.is_right() && is_meant(sample.due()));
         Latency::of(meant.map(Sample::took).collect())
     }
 
