@@ -177,9 +177,8 @@ impl Reloader {
         let most = self.room(&old, &prepared);
         let added = self.executors.grow(prepared.executors);
         added.map_err(|error| failed("executors cannot be started", &error))?;
-        prepared.generation.take_over_from(&old);
-        self.check_is_running()?;
         drop(old);
+        self.check_is_running()?;
         self.change(prepared, admin, most);
         Ok(())
     }
@@ -211,7 +210,10 @@ impl Reloader {
         if let Some(most) = most {
             shared.capacity.resize(most);
         }
-        let number = shared.published.number();
+        let (number, old) = shared.published.current();
+        // Last of all: what modules learn between this and what follows is lost.
+        generation.take_over_from(&old);
+        drop(old);
         let (old, logs) = shared.publish(Arc::new(generation), Arc::new(access_logs));
         self.executors.follow(&listening::sockets(&listening));
         self.executors.shrink(executors);
