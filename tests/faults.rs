@@ -2,7 +2,6 @@
 //! `tests/data/fault_matrix.rs`, is a test of each row and the manual's page `tests/FAULTS.md`. Beside it, all of it
 //! at random: that nobody gets what is another's, and that no POST runs twice.
 
-pub(crate) mod at_random;
 mod cross_talk;
 mod page;
 mod post_once;

@@ -3,7 +3,7 @@
 //! `PROXYD_BIN` names another program than the one built beside them, `PROXYD_MODULES` a directory of module files
 //! built already, `PROXYD_TEST_MODE=static` a program with the round robin compiled in,
 //! `PROXYD_TEST_C_FLAGS` more flags for modules in C, and `PROXYD_TESTS_REQUIRE_ALL` makes a failure of every test that
-//! is skipped for want of a program.
+//! is skipped for want of a program. `PROXYD_TESTS_ALONE` says that nothing runs beside, so that bounds on time hold.
 #![forbid(unsafe_code)]
 
 #[macro_use]
@@ -33,6 +33,7 @@ mod overload;
 mod peers;
 mod policies;
 mod preflight;
+mod prove;
 mod providers;
 mod reload;
 mod request_errors;

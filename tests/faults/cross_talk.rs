@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::at_random::{Chance, requests, seed};
+use crate::support::chance::{Chance, requests, seed};
 use crate::support::client::{Client, Response};
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::{Origin, Seen, read_request};

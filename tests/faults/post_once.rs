@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::at_random::{Chance, requests, seed};
+use crate::support::chance::{Chance, requests, seed};
 use crate::support::client::Client;
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::{Origin, read_head};

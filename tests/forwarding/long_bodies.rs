@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::faults::at_random::{Chance, seed};
+use crate::support::chance::{Chance, seed};
 use crate::support::client::Client;
 use crate::support::config::Syntax;
 use crate::support::origin::{Origin, Seen, Then};

@@ -5,6 +5,7 @@ pub(crate) mod admin;
 pub(crate) mod author;
 pub(crate) mod background;
 pub(crate) mod backlog;
+pub(crate) mod chance;
 pub(crate) mod client;
 pub(crate) mod crowd;
 #[macro_use]
@@ -16,6 +17,7 @@ pub(crate) mod misbehaving;
 pub(crate) mod modules;
 pub(crate) mod origin;
 pub(crate) mod ports;
+pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod told;

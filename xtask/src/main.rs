@@ -9,6 +9,7 @@ mod dist;
 mod fuzz;
 mod loom;
 mod modules;
+mod prove;
 mod sanitize;
 mod suite;
 mod tidy;
@@ -37,6 +38,8 @@ Usage: cargo xtask VERB
   bench hook [--write]            what one trip through each balancer costs, and that it allocates nothing
   bench scan                      least requests over 1000 endpoints beside the same loop over a plain slice
   bench idle-modules              what fifty modules cost a request that has nothing to do with them
+  prove [NAME...] [--long]        what must not cost a request, many times under load: reloads, swaps, hostile, soak;
+                                  prints figures, and fails if a bound is missed. --long takes an hour
   fuzz TARGET [--seconds N]       cargo-fuzz over one target of tests/fuzz, for 60 s or N
   loom [--long]                   models of what threads share, in all interleavings
   sanitize address|thread [NAME]  the tests, or those that hold NAME, with host and modules under a sanitizer
@@ -75,6 +78,7 @@ fn run(args: &[String]) -> Result<()> {
             dist::dist(profile, &options.out("tree")?)
         }
         "bench" => bench::run(&options.words),
+        "prove" => prove::prove(&options.words),
         "fuzz" => fuzz::fuzz(&options.words),
         "loom" => loom::run_models(options.flag("--long")?),
         "sanitize" => match options.words.as_slice() {

@@ -12,6 +12,10 @@ const MAX_DIRECTORIES: usize = 4096;
 
 /// Reads what an `Include` or, if `optional`, an `IncludeOptional` names.
 pub(crate) fn include(reader: &mut Reader<'_>, word: &Word, optional: bool) {
+    if word.text.trim().is_empty() {
+        // Else it would be ServerRoot itself, with all files in it.
+        return reader.error(word.span, "the path is empty");
+    }
     let root = normalise(&reader.server_root);
     let path = normalise(&root.join(&word.text));
     let below = path.strip_prefix(&root).ok().filter(|below| below.components().all(is_plain));

@@ -42,6 +42,8 @@ fn files_directories_and_patterns() {
 #[test]
 fn what_is_missing_or_outside_is_told() {
     for (path, expected) in [
+        ("\"\"", "1:9+2 the path is empty"),
+        ("\"  \"", "1:9+4 the path is empty"),
         ("none.conf", "1:9+9 could not open configuration file `/srv/none.conf`: entity not found"),
         ("conf/extra/*.cnf", "1:9+16 nothing matches `conf/extra/*.cnf` in `/srv`"),
         ("conf/none/*.conf", "1:9+16 nothing matches `conf/none/*.conf` in `/srv`"),

@@ -177,9 +177,8 @@ impl Reloader {
         let most = self.room(&old, &prepared);
         let added = self.executors.grow(prepared.executors);
         added.map_err(|error| failed("executors cannot be started", &error))?;
-        prepared.generation.take_over_from(&old);
-        self.check_is_running()?;
         drop(old);
+        self.check_is_running()?;
         self.change(prepared, admin, most);
         Ok(())
     }
@@ -211,7 +210,10 @@ impl Reloader {
         if let Some(most) = most {
             shared.capacity.resize(most);
         }
-        let number = shared.published.number();
+        let (number, old) = shared.published.current();
+        // Last of all: what modules learn between this and what follows is lost.
+        generation.take_over_from(&old);
+        drop(old);
         let (old, logs) = shared.publish(Arc::new(generation), Arc::new(access_logs));
         self.executors.follow(&listening::sockets(&listening));
         self.executors.shrink(executors);
@@ -253,11 +255,10 @@ impl Reloader {
         }
     }
 
-    /// The first line says what there is to know, the others where.
+    /// One line says what there is to know, the others where.
     fn tell(&self, refusal: &Refusal) {
         let number = self.executors.shared().published.number();
-        let mut lines = refusal.text().lines().filter(|line| !line.trim().is_empty());
-        let first = lines.next().unwrap_or_default();
+        let (first, lines) = cause_first(refusal.text());
         let first = shortened(first.strip_prefix("proxyd: ").unwrap_or(first));
         error!(event = "config_rejected", generation = number, "generation {number} stays in force: {first}");
         for line in lines {
@@ -274,6 +275,15 @@ impl fmt::Debug for Reloader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reloader").finish_non_exhaustive()
     }
+}
+
+/// The line that says why, and the others but for empty ones: warnings may stand before it.
+fn cause_first(text: &str) -> (&str, Vec<&str>) {
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let is_cause = |line: &&str| line.starts_with("proxyd: ") && !line.starts_with("proxyd: Warning ");
+    let place = lines.iter().position(is_cause).unwrap_or(0);
+    let first = if lines.is_empty() { "" } else { lines.remove(place) };
+    (first, lines)
 }
 
 /// As much of a line as anybody reads: it may quote a value of any length.
@@ -300,6 +310,15 @@ fn replace<T>(place: &mut Option<T>, wanted: Wanted<T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warning_is_not_why() {
+        let (warning, error) = ("proxyd: Warning on line 1", "proxyd: Syntax error on line 2");
+        let text = format!("{warning}\n --> a\n\n{error}\n --> b\n");
+        assert_eq!(cause_first(&text), (error, vec![warning, " --> a", " --> b"]));
+        assert_eq!(cause_first("no thread\n"), ("no thread", vec![]));
+        assert_eq!(cause_first(""), ("", vec![]));
+    }
 
     #[test]
     fn long_lines_keep_both_ends() {

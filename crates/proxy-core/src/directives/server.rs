@@ -107,7 +107,7 @@ fn admin_socket(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnost
 
 /// A path, relative ones from ServerRoot.
 pub(super) fn path(lowering: &Lowering<'_>, word: &Word) -> Result<PathBuf, Diagnostic> {
-    if word.text.is_empty() {
+    if word.text.trim().is_empty() {
         return Err(Diagnostic::error(word.span, "the path is empty"));
     }
     Ok(lowering.conf.server_root.join(&word.text))

@@ -61,6 +61,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("Listen 80\nGracefulShutdownTimeout 20ms", &["2: `20ms` is less than 1s"]),
     ("Listen 80\nProxyVia maybe", &["2: ProxyVia must be one of: Off, On, Full, Block"]),
     ("Listen 80\nPidFile \"\"", &["2: the path is empty"]),
+    ("Listen 80\nErrorLog \"  \"", &["2: the path is empty"]),
     (
         "Listen 80\nProxyRequests On",
         &["2: ProxyRequests On is refused: this server does no forward proxying"],
