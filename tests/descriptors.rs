@@ -21,7 +21,7 @@ fn silent(server: &Server, count: usize) -> Vec<TcpStream> {
 #[test]
 fn a_connect_that_lacks_a_descriptor_is_no_failure_of_the_endpoint() {
     let origin = Origin::named("ok");
-    let server = Server::conf(&format!(
+    let mut server = Server::conf(&format!(
         "Executors 1\nLogLevel info\n{}CounterCluster c {}\nProxyPass /none !\nCounterProxyPass / c\n",
         load("counter_module", &modules::c("tests/modules/counter.c", &[])),
         origin.url()
@@ -33,6 +33,7 @@ fn a_connect_that_lacks_a_descriptor_is_no_failure_of_the_endpoint() {
     client.send_get("/");
     let refused = client.response();
     assert_eq!((refused.status, refused.field("Retry-After")), (503, Some("1")));
+    server.wait_for_log("not its fault");
     assert_eq!(server.log_lines("not its fault").len(), 1, "{}", server.log());
     server.give_descriptors();
     client.send_get("/");
