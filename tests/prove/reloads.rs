@@ -65,6 +65,7 @@ fn prove(form: Form) {
 fn slices(outcome: &Outcome, from: Duration, to: Duration) -> String {
     let slice = Duration::from_secs(10);
     let starts = (0..).map(|number| from + slice * number).take_while(|start| *start < to);
-    let p99 = |start| outcome.latency(|due| due >= start && due < (start + slice).min(to)).p99;
-    starts.map(|start| format!("{:.1?} ", p99(start))).collect::<String>().trim_end().to_owned()
+    let in_slice = |start| outcome.latency(|due| due >= start && due < (start + slice).min(to));
+    let p99 = starts.map(in_slice).filter(|latency| latency.count > 100).map(|latency| latency.p99);
+    p99.map(|p99| format!("{p99:.1?}")).collect::<Vec<_>>().join(" ")
 }
