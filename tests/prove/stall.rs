@@ -52,7 +52,7 @@ fn stall(executors: usize, mode: &str, turn: usize) {
     until_true("more seconds of load", || probe.now() > begun + Duration::from_secs(3));
     let end = probe.now();
     // Those that the stuck executor has are answered never: its end is theirs.
-    until_true("the answers to others", || probe.stop() < lost);
+    until_true("the answers to others", || probe.stop() <= lost);
     let answered = answered(&mut idle);
     assert!(server.is_running());
     drop(server);
@@ -73,7 +73,8 @@ fn stall(executors: usize, mode: &str, turn: usize) {
          connections {answered} go on"
     ));
     // The one that does not come back is counted as well.
-    assert!(failed < lost, "{outcome}; {told}");
+    assert!(failed <= lost, "{outcome}; {told}");
+    assert_alone(failed < lost, format_args!("one is not counted: {outcome}; {told}"));
     let late = outcome.failed_within(&(begun + replaced..end));
     assert_eq!(late, 0, "{late} of those that came after the replacement failed: {outcome}");
     let hung = outcome.slower_than(AT_MOST, &(begun..end)).saturating_sub(failed);
