@@ -3,18 +3,21 @@
 
 mod builds;
 mod hostile;
+mod panics;
 mod reloads;
 mod soak;
+mod stall;
 mod swaps;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::support::admin;
+use crate::support::config::load_line;
 use crate::support::origin::Origin;
 use crate::support::server::Server;
 use crate::support::told::figure;
+use crate::support::{admin, modules};
 
 /// How much is done of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +106,14 @@ fn round_robin<'a>(lines: &str, origins: impl IntoIterator<Item = &'a Origin>) -
     let members: String =
         origins.into_iter().map(|origin| format!("LBServerCluster c {}\n", origin.url())).collect();
     format!("{{lb}}\nAdminSocket admin.sock\n{lines}{members}LBProxyPass / c\n")
+}
+
+/// A server whose cluster `c` is balanced by the module that misbehaves as `lines` say, with an admin socket.
+fn misbehaving<'a>(lines: &str, origins: impl IntoIterator<Item = &'a Origin>) -> Server {
+    let urls: Vec<String> = origins.into_iter().map(Origin::url).collect();
+    let load = load_line("hostile_module", &modules::rust("mod-hostile"));
+    let cluster = format!("HostileCluster c {}\nHostileProxyPass / c\n", urls.join(" "));
+    Server::conf(&format!("{load}AdminSocket admin.sock\nLogLevel error\n{lines}{cluster}"))
 }
 
 /// Asks for a reload: the status, and the answer.

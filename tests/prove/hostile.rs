@@ -39,6 +39,8 @@ struct Count {
 
 fn prove(form: Form) {
     let (count, rate, seed) = (form.pick(150, 2000), form.pick(200.0, 1000.0), seed());
+    // Files are built for some of them, which takes a while.
+    let attempts = attempts(form, count, seed);
     let origins = [origin(1), origin(2)];
     let text = text(&[&origins[0], &origins[1]]);
     let setup = Setup::new(Syntax::Conf, &text);
@@ -48,7 +50,7 @@ fn prove(form: Form) {
     let mut counts = BTreeMap::<&str, Count>::new();
     let (mut refused, mut wrong, mut times) = (Vec::new(), Vec::new(), Vec::new());
     let (mut number, mut progress) = (1, Progress::new());
-    for (turn, attempt) in attempts(form, count, seed).iter().enumerate() {
+    for (turn, attempt) in attempts.iter().enumerate() {
         server.rewrite(&format!("{text}{}", attempt.lines));
         match &attempt.module {
             Some(bytes) => fs::write(&file, bytes).unwrap(),

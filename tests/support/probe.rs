@@ -52,10 +52,18 @@ struct Line {
     began: Instant,
     next: AtomicUsize,
     asked: AtomicUsize,
+    ended: AtomicUsize,
     failed: AtomicUsize,
     is_over: AtomicBool,
     /// Text of the first failures.
     told: Mutex<Vec<String>>,
+}
+
+impl Rate {
+    /// As many as there can be, so that only what comes of them is of interest.
+    pub(crate) const fn unbounded(fresh: usize) -> Self {
+        Self { per_second: f64::INFINITY, fresh }
+    }
 }
 
 impl Probe {
@@ -66,6 +74,7 @@ impl Probe {
             began: Instant::now(),
             next: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
             told: Mutex::default(),
@@ -88,9 +97,16 @@ impl Probe {
         (self.line.asked.load(Relaxed), self.line.failed.load(Relaxed))
     }
 
+    /// Asks no more; how many are waited for.
+    pub(crate) fn stop(&self) -> usize {
+        self.line.is_over.store(true, Relaxed);
+        let ended = self.line.ended.load(Relaxed);
+        self.line.asked.load(Relaxed) - ended
+    }
+
     /// Waits for the answers to what was asked.
     pub(crate) fn end(self) -> Outcome {
-        self.line.is_over.store(true, Relaxed);
+        self.stop();
         let samples = self.workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
         Outcome::new(samples, self.line.told.lock().unwrap().clone())
     }
@@ -109,6 +125,7 @@ impl Line {
             let is_fresh = (number * self.rate.fresh) % 100 < self.rate.fresh;
             self.asked.fetch_add(1, Relaxed);
             let (came, origin) = self.ask(number, is_fresh, &mut kept);
+            self.ended.fetch_add(1, Relaxed);
             let took = self.began.elapsed().saturating_sub(due);
             samples.push(Sample::new(due, took, came, origin, is_fresh));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What came of a request.
@@ -106,6 +107,24 @@ impl Outcome {
     /// How many were under way at some time from `from` to `to`.
     pub(crate) fn under_way(&self, from: Duration, to: Duration) -> usize {
         let is_meant = |sample: &&Sample| sample.due() <= to && sample.due() + sample.took() >= from;
+        self.samples.iter().filter(is_meant).count()
+    }
+
+    /// How many were answered as they should within that time, whenever they were due.
+    pub(crate) fn answered_within(&self, time: &Range<Duration>) -> usize {
+        let is_meant = |sample: &&Sample| sample.is_right() && time.contains(&(sample.due() + sample.took()));
+        self.samples.iter().filter(is_meant).count()
+    }
+
+    /// How many of those failed that were due within that time.
+    pub(crate) fn failed_within(&self, time: &Range<Duration>) -> usize {
+        let is_meant = |sample: &&Sample| !sample.is_right() && time.contains(&sample.due());
+        self.samples.iter().filter(is_meant).count()
+    }
+
+    /// How many took longer, failed or not, of those that were due within that time.
+    pub(crate) fn slower_than(&self, most: Duration, time: &Range<Duration>) -> usize {
+        let is_meant = |sample: &&Sample| sample.took() > most && time.contains(&sample.due());
         self.samples.iter().filter(is_meant).count()
     }
 
