@@ -91,6 +91,10 @@ fn does_not_come_back(server: &Server, ident: &str, what: &str) {
     // How fast they are depends on who else wants the processor that the loop has taken.
     assert!(later * 2 >= at_first, "{what}: {at_first} answered before, {later} then");
     assert!(longest(Duration::from_secs(1)) < Duration::from_secs(2), "{what}");
+    until_true("the end of its clients", || !server.log_lines("event=executor_lost").is_empty());
+    // It may have been answered before.
+    drop(client.try_response(false));
+    assert!(client.is_closed(), "{what}: its client is told");
     let stuck = server.log_lines("event=module_stuck");
     assert!(stuck.len() == 1 && stuck[0].contains(&format!("[{ident}:error]")), "{stuck:?}");
     assert_eq!(admin::module(server, ident)["faults"]["stuck"], 1);

@@ -73,9 +73,10 @@ impl Client {
 /// A client's connection.
 struct Connection {
     local: Rc<Local>,
+    // Before the client, whose socket is open as long as it is here.
+    presence: Presence,
     client: Client,
     timer: Timer,
-    presence: Presence,
     pinned: Rc<Pinned>,
     peer: SocketAddr,
     /// The peer's address as text, without its port.

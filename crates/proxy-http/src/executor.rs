@@ -5,13 +5,14 @@ mod accept;
 mod capacity;
 mod local;
 mod present;
+mod sockets;
 mod youth;
 
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use proxy_core::containment::Marks;
@@ -26,6 +27,7 @@ pub use capacity::Capacity;
 pub(crate) use capacity::is_exhausted;
 pub(crate) use local::{Local, Pinned};
 pub(crate) use present::Presence;
+use sockets::Sockets;
 pub(crate) use youth::YOUTH;
 
 use crate::clock::Clock;
@@ -45,6 +47,8 @@ pub struct Shared {
     pub capacity: Capacity,
     /// Which calls of modules they are in.
     pub marks: Marks,
+    /// The client sockets of each executor, by its number.
+    sockets: Mutex<Vec<(u32, Weak<Sockets>)>>,
     /// Who is told of finished requests. Locked while another generation is put in force: both change together.
     transactions: Mutex<Arc<dyn TransactionLog>>,
 }
@@ -63,10 +67,31 @@ impl Shared {
             published: Published::new(first),
             names: NameCache::default(),
             marks: Marks::default(),
+            sockets: Mutex::default(),
             observation,
             capacity,
             transactions,
         }
+    }
+
+    /// Ends the connections of all clients of an executor that cannot, as it is stuck, and says how many there were; what
+    /// the executor finds of them when it is back is over. Any thread.
+    ///
+    /// # Errors
+    /// If the system does not let this process have its own files twice.
+    pub fn end_clients(&self, executor: u32) -> io::Result<usize> {
+        let of_executor = {
+            let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+            sockets.iter().find(|(number, _)| *number == executor).and_then(|(_, sockets)| sockets.upgrade())
+        };
+        of_executor.map_or(Ok(0), |sockets| sockets.end_all())
+    }
+
+    /// An executor begins, which keeps its client sockets there.
+    fn add_sockets(&self, executor: u32, of_executor: &Arc<Sockets>) {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.retain(|(_, sockets)| sockets.strong_count() > 0);
+        sockets.push((executor, Arc::downgrade(of_executor)));
     }
 
     /// Puts the next generation in force, of whose requests `transactions` is told, and gives back the old one, which

@@ -33,6 +33,8 @@ const SOFT: Duration = Duration::from_millis(1);
 const HARD: u32 = 10;
 /// An executor whose call lasts for so many samples is replaced.
 const STUCK: u32 = 20;
+/// One whose call lasts for so many, a second, gets its clients ended: they would wait in vain.
+const LOST: u32 = 200;
 /// A thread that has run for less since it was first seen in a call was kept from running.
 const LEAST_RUN_NS: u64 = 10_000_000;
 /// How often untold faults are told.
@@ -145,6 +147,10 @@ fn see(sight: &mut Sight, mark: &Mark, executors: &Executors) {
             if samples >= STUCK && sight.is_fenced {
                 do_without(sight, mark, executors);
             }
+            if samples >= LOST && sight.is_replaced && !sight.is_lost {
+                sight.is_lost = true;
+                end_clients(mark.executor(), executors);
+            }
         }
         Seen::Back(samples) => tell_back(mark.executor(), samples, sight.is_replaced),
     }
@@ -219,6 +225,21 @@ fn replace(mark: &Mark, executors: &Executors) {
         Err(failure) => {
             error!(event = "executor_stuck", executor, connections, requests, "no other executor: {failure}");
         }
+    }
+}
+
+fn end_clients(executor: u32, executors: &Executors) {
+    match executors.shared().end_clients(executor) {
+        Ok(ended) => error!(
+            event = "executor_lost",
+            executor,
+            ended,
+            "executor {executor} is stuck for a second: connections that were ended: {ended}"
+        ),
+        Err(failure) => error!(
+            event = "executor_lost",
+            executor, "the connections of executor {executor}, which is stuck, cannot be ended: {failure}"
+        ),
     }
 }
 

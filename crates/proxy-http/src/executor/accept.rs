@@ -192,7 +192,7 @@ fn accept_rest(socket: &TcpListener, local: &Rc<Local>) {
 }
 
 fn begin(stream: TcpStream, client: SocketAddr, here: SocketAddr, local: &Rc<Local>) {
-    let presence = Presence::new(Rc::clone(local));
+    let presence = Presence::new(Rc::clone(local), &stream);
     tokio::task::spawn_local(connection::serve(Rc::clone(local), presence, stream, client, here));
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::Shared;
 use super::capacity::Refusals;
 use super::present::Present;
+use super::sockets::Sockets;
 use super::youth::Young;
 use crate::clock::{Clock, HttpDate};
 use crate::connection::Coroutine;
@@ -40,6 +41,7 @@ pub(crate) struct Local {
     requests: Cell<u64>,
     draining: Cell<bool>,
     pub(super) present: RefCell<Present>,
+    pub(super) sockets: Arc<Sockets>,
     pub(super) young: RefCell<Young>,
     /// The first of the young ones has begun.
     pub(super) began: Notify,
@@ -59,6 +61,8 @@ impl Local {
         let caller = Caller::seeded(number, seed());
         caller.mark().begin(number, rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs());
         shared.marks.add(caller.mark());
+        let sockets = Arc::default();
+        shared.add_sockets(number, &sockets);
         Self {
             number,
             clock,
@@ -71,6 +75,7 @@ impl Local {
             requests: Cell::new(0),
             draining: Cell::new(false),
             present: RefCell::default(),
+            sockets,
             young: RefCell::default(),
             began: Notify::new(),
             refusals: RefCell::default(),

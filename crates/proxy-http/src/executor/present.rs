@@ -2,6 +2,7 @@
 //! for others when there are too many.
 
 use std::cell::RefCell;
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
@@ -114,9 +115,11 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    /// Of a connection that was counted ([`Capacity`](super::Capacity)).
-    pub(super) fn new(local: Rc<Local>) -> Self {
+    /// Of a connection that was counted ([`Capacity`](super::Capacity)), with its `socket`, which is closed after this was
+    /// dropped.
+    pub(super) fn new(local: Rc<Local>, socket: &impl AsRawFd) -> Self {
         let slot = local.present.borrow_mut().take();
+        local.sockets.remember(slot, socket.as_raw_fd());
         local.present.borrow().publish(local.caller.mark());
         let (number, is_only) = local.young.borrow_mut().begin(slot, local.clock.now());
         local.present.borrow_mut().places[slot].number = number;
@@ -166,6 +169,7 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
+        self.local.sockets.forget(self.slot);
         let mut present = self.local.present.borrow_mut();
         let place = std::mem::take(&mut present.places[self.slot]);
         present.busy -= usize::from(place.rests == Rests::No);

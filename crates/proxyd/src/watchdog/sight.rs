@@ -15,6 +15,8 @@ pub(super) struct Sight {
     pub(super) is_fenced: bool,
     /// Another executor has taken the place of this one.
     pub(super) is_replaced: bool,
+    /// The clients of its executor were ended.
+    pub(super) is_lost: bool,
     /// The call was counted as a slow one.
     pub(super) is_slow: bool,
 }
