@@ -124,6 +124,21 @@ fn an_executor_that_leaves_finishes_its_requests() {
 }
 
 #[test]
+fn who_was_let_in_is_served_though_the_executor_leaves() {
+    let origin = Origin::named("ok");
+    let text = |count: u32| format!("Executors {count}\nProxyPass / {}/\n", origin.url());
+    let server = start(&text(4));
+    let mut clients: Vec<Client> = (0..32).map(|_| server.client()).collect();
+    clients.iter_mut().step_by(2).for_each(|client| client.send(b"GET / HTTP/1.1\r\nHost: "));
+    reload(&server, &text(1));
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(if number % 2 == 0 { b"a\r\n\r\n" } else { b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" });
+        assert_eq!(client.response().text(), "ok", "client {number}");
+    }
+    until_true("all others to have left", || generation(&server)["executors"]["leaving"] == 0);
+}
+
+#[test]
 fn max_connections_changes() {
     let origin = Origin::named("ok");
     let text = |most: u32| format!("MaxConnections {most}\nTimeout 20\nProxyPass / {}/\n", origin.url());

@@ -101,6 +101,9 @@ enum Next {
     End,
 }
 
+/// How long a first request, or the rest of a head, is waited for while the executor drains, in nanoseconds: it is
+/// on the way, and nobody who was let in a moment ago expects to be sent away.
+const WELCOME: u64 = 1_000_000_000;
 const TOO_SLOW: Reject = Reject { status: 408, reason: "head was not complete in time" };
 
 /// Serves a connection until it ends.
@@ -173,9 +176,12 @@ impl Connection {
         let now = self.local.clock.now();
         self.presence.rest(now, !self.parked.is_empty());
         self.timer.set(now.saturating_add(self.patience));
+        let is_expected = self.served == 0 || !self.parked.is_empty();
+        let welcome = if is_expected { now.saturating_add(WELCOME) } else { 0 };
         let next = poll_fn(|cx| {
             self.presence.join(cx);
-            if self.local.is_draining() || self.presence.is_unwanted() {
+            let is_draining = self.local.is_draining();
+            if self.presence.is_unwanted() || (is_draining && self.local.clock.exact() >= welcome) {
                 return Poll::Ready(Next::End);
             }
             // An idle connection must not hold an old generation for long.
@@ -184,17 +190,20 @@ impl Connection {
                 if let Poll::Ready(readable) = self.client.stream.poll_readable(cx) {
                     return Poll::Ready(if readable.is_ok() { Next::Bytes } else { Next::End });
                 }
+                if is_draining {
+                    self.timer.set(welcome.min(now.saturating_add(self.patience)));
+                }
                 return self.timer.poll(cx).map(|()| Next::End);
             }
-            self.poll_piece(cx)
+            self.poll_piece(cx, if is_draining { welcome } else { u64::MAX })
         })
         .await;
         self.presence.work();
         next
     }
 
-    /// Adds to the head that has begun, until it is worth a look.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    /// Adds to the head that has begun, until it is worth a look; not for longer than `until`.
+    fn poll_piece(&mut self, cx: &mut Context<'_>, until: u64) -> Poll<Next> {
         let mut piece = [0; 2048];
         while !self.parked.may_tell(&self.terms.limits) {
             match self.client.stream.poll_read(cx, &mut piece) {
@@ -204,7 +213,7 @@ impl Connection {
                 Poll::Ready(_) => return Poll::Ready(Next::End),
                 Poll::Pending => {
                     let Parked { began, moved, .. } = self.parked;
-                    self.timer.set(self.terms.head(began, moved, self.parked.bytes().len()));
+                    self.timer.set(self.terms.head(began, moved, self.parked.bytes().len()).min(until));
                     return self.timer.poll(cx).map(|()| Next::TooSlow);
                 }
             }
