@@ -139,6 +139,26 @@ fn who_was_let_in_is_served_though_the_executor_leaves() {
 }
 
 #[test]
+fn executors_that_there_are_no_descriptors_for_are_refused() {
+    let origin = Origin::named("ok");
+    let text = |count: u32| format!("Executors {count}\nProxyPass / {}/\n", origin.url());
+    let server = start(&text(2));
+    server.cap_descriptors(40);
+    server.rewrite(&with_socket(&text(64)));
+    let (status, said) = ask_reload(&server);
+    assert!(
+        status != 200 && said.contains("executors cannot be started: Too many open files"),
+        "{status} {said}"
+    );
+    assert_eq!((number(&server), server.get("/").text().as_str()), (1, "ok"));
+    until_true("those to end that had begun", || {
+        let executors = &generation(&server)["executors"];
+        executors["at_work"] == 2 && executors["leaving"] == 0
+    });
+    assert_eq!(server.stop().0.code(), Some(0));
+}
+
+#[test]
 fn max_connections_changes() {
     let origin = Origin::named("ok");
     let text = |most: u32| format!("MaxConnections {most}\nTimeout 20\nProxyPass / {}/\n", origin.url());

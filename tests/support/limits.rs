@@ -33,6 +33,13 @@ impl Server {
         self.limit_descriptors(1000);
     }
 
+    /// From now on it can have so many `more` open than now, and cannot ask for more.
+    pub(crate) fn cap_descriptors(&self, more: u64) {
+        let most = Some(self.descriptors().last().unwrap() + 1 + more);
+        let limit = Rlimit { current: most, maximum: most };
+        prlimit(Pid::from_raw(self.pid()), Resource::Nofile, limit).unwrap();
+    }
+
     fn limit_descriptors(&self, count: u64) {
         // The hard limit stays, as taking it up again is for root alone.
         let pid = Pid::from_raw(self.pid());

@@ -165,11 +165,12 @@ pub struct Drained {
 /// How often idle endpoint connections are looked over.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// Runs an executor until it is drained or told to stop: the body of its thread.
+/// Runs an executor until it is drained or told to stop: the body of its thread. `ready` is called on it once it
+/// accepts, after which it does not fail.
 ///
 /// # Errors
 /// If the runtime cannot be made, or a listener cannot be registered with it.
-pub fn run(seat: Seat) -> io::Result<Drained> {
+pub fn run(seat: Seat, ready: impl FnOnce()) -> io::Result<Drained> {
     let clock = Arc::new(Clock::new());
     let ticking = Arc::clone(&clock);
     let runtime = Builder::new_current_thread()
@@ -177,12 +178,12 @@ pub fn run(seat: Seat) -> io::Result<Drained> {
         .enable_time()
         .on_thread_unpark(move || ticking.wake())
         .build_local(LocalOptions::default())?;
-    let drained = runtime.block_on(serve(seat, clock));
+    let drained = runtime.block_on(serve(seat, clock, ready));
     runtime.shutdown_background();
     drained
 }
 
-async fn serve(seat: Seat, clock: Arc<Clock>) -> io::Result<Drained> {
+async fn serve(seat: Seat, clock: Arc<Clock>, ready: impl FnOnce()) -> io::Result<Drained> {
     let Seat { number, shared, mut orders } = seat;
     let local = Rc::new(Local::new(number, shared, clock));
     let mut accepting = Accepting::new(Rc::clone(&local));
@@ -190,6 +191,7 @@ async fn serve(seat: Seat, clock: Arc<Clock>) -> io::Result<Drained> {
     let youths = tokio::task::spawn_local(youth::watch(Rc::clone(&local)));
     if let Some(first) = listeners(&mut orders) {
         accepting.follow(&first).await?;
+        ready();
         while let Some(wanted) = next_listeners(&mut orders).await {
             local.follow();
             if let Err(failure) = accepting.follow(&wanted).await {

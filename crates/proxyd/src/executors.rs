@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -83,10 +84,10 @@ impl Executors {
         &self.shared
     }
 
-    /// Starts one more, with a number that none has had before.
+    /// Starts one more, with a number that none has had before, and waits until it accepts.
     ///
     /// # Errors
-    /// If there can be no thread, or the server is about to end.
+    /// If there can be no thread, or no descriptors for it, or the server is about to end.
     pub(crate) fn add(&self) -> io::Result<u32> {
         let mut crew = self.crew();
         if crew.orders.phase != Phase::Running {
@@ -96,12 +97,14 @@ impl Executors {
         let (orders, given) = watch::channel(crew.orders.clone());
         let seat = Seat { number, shared: Arc::clone(&self.shared), orders: given };
         let ended = self.ended.clone();
-        let body = move || {
-            let drained = end_of(seat);
+        let (begun, hear) = sync_channel(1);
+        let body = move || match begin(seat, &begun) {
             // The receiver is gone only when nobody waits any more.
-            let _ = ended.blocking_send(End { number, drained });
+            Ok(drained) => drop(ended.blocking_send(End { number, drained })),
+            Err(failure) => drop(begun.send(Err(failure))),
         };
         let thread = thread::Builder::new().name(format!("executor-{number}")).spawn(body)?;
+        hear.recv().unwrap_or_else(|_| Err(io::Error::other("the executor ended as it began")))?;
         crew.next_number += 1;
         crew.seated.push(Seated { number, orders, thread, is_leaving: false });
         Ok(number)
@@ -266,19 +269,20 @@ impl Drop for Ends {
     }
 }
 
-fn end_of(seat: Seat) -> Option<Drained> {
+/// The whole life of an executor: how it ended, none if it panicked. `begun` is told once it accepts.
+///
+/// # Errors
+/// If it could not begin: nobody has been told.
+fn begin(seat: Seat, begun: &SyncSender<io::Result<()>>) -> io::Result<Option<Drained>> {
     let number = seat.number;
-    match catch_unwind(AssertUnwindSafe(|| executor::run(seat))) {
-        Ok(Ok(drained)) => Some(drained),
-        Ok(Err(failure)) => {
-            error!(executor = number, "the executor failed: {failure}");
-            None
-        }
+    let ready = || drop(begun.send(Ok(())));
+    match catch_unwind(AssertUnwindSafe(|| executor::run(seat, ready))) {
+        Ok(drained) => drained.map(Some),
         Err(payload) => {
             // The panic hook has told it; dropping the payload could panic again.
             std::mem::forget(payload);
             error!(executor = number, "the executor panicked and is gone");
-            None
+            Ok(None)
         }
     }
 }

@@ -80,7 +80,7 @@ impl Proxy {
         let listeners = [Arc::new(listener)].into();
         let (orders, given) = watch::channel(Orders { phase: Phase::Running, listeners });
         let seat = Seat { number: 0, shared: Arc::clone(&shared), orders: given };
-        let thread = Some(std::thread::spawn(move || run(seat)));
+        let thread = Some(std::thread::spawn(move || run(seat, || {})));
         Self { addr, orders, thread, log, shared }
     }
 
