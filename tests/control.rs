@@ -269,6 +269,20 @@ fn a_reload_keeps_or_moves_the_pid_file() {
 }
 
 #[test]
+fn a_reload_makes_a_pid_file_anew_that_somebody_has_removed() {
+    let setup = setup("");
+    let server = Background::start(&setup, &[]);
+    let path = setup.root().join("pid");
+    fs::remove_file(&path).unwrap();
+    server.signal(Signal::HUP);
+    server.wait_for_log("generation 2 is in force");
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", server.pid));
+    let run = run_k(&setup, "stop");
+    assert_eq!(said(&run), (Some(0), format!("proxyd (pid {}) stopped\n", server.pid).as_str()));
+    assert!(!path.exists());
+}
+
+#[test]
 fn the_pid_file_stays_until_the_last_request_has_ended() {
     let (origin, tell) = slow();
     let setup = setup(&format!("ProxyPass / {}/\n", origin.url()));

@@ -63,6 +63,11 @@ impl PidFile {
         Err(failed("it is removed again and again".to_owned()))
     }
 
+    /// Whether it is still where it was made: somebody may have removed it, or put another in its place.
+    pub(crate) fn is_there(&self) -> bool {
+        is_at(&self.path, &self.file)
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -77,7 +82,7 @@ pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if is_at(&self.path, &self.file) {
+        if self.is_there() {
             // Nobody is misled by what is left behind: it is not locked.
             let _ = fs::remove_file(&self.path);
         }

@@ -47,9 +47,9 @@ impl Holdings {
         self.admin.as_ref().and_then(Serving::place).map(Path::to_owned)
     }
 
-    /// Where the file is.
+    /// Where the file is; none if somebody has removed or replaced it.
     pub(crate) fn pid_file_place(&self) -> Option<PathBuf> {
-        self.pid_file.as_ref().map(|file| file.path().to_owned())
+        self.pid_file.as_ref().filter(|file| file.is_there()).map(|file| file.path().to_owned())
     }
 }
 
