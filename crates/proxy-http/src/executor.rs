@@ -191,6 +191,8 @@ async fn serve(seat: Seat, clock: Arc<Clock>, ready: impl FnOnce()) -> io::Resul
     let youths = tokio::task::spawn_local(youth::watch(Rc::clone(&local)));
     if let Some(first) = listeners(&mut orders) {
         accepting.follow(&first).await?;
+        // Else its sockets would stay open for as long as this executor is there.
+        drop(first);
         ready();
         while let Some(wanted) = next_listeners(&mut orders).await {
             local.follow();

@@ -64,6 +64,16 @@ fn until_true(holds: impl Fn() -> bool) {
 }
 
 #[test]
+fn no_executor_keeps_a_socket_that_it_no_longer_accepts_at() {
+    let (ends, ..) = executors();
+    let executors = Arc::clone(ends.executors());
+    let socket = Arc::downgrade(&executors.crew().orders.listeners[0]);
+    executors.grow(2).unwrap();
+    executors.follow(&Listeners::default());
+    until_true(|| socket.strong_count() == 0);
+}
+
+#[test]
 fn executors_come_and_go_while_others_serve() {
     let (mut ends, addr, go_on) = executors();
     let executors = Arc::clone(ends.executors());
