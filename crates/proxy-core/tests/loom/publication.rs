@@ -84,10 +84,7 @@ fn what_was_replaced_ends_on_the_thread_that_keeps_it_and_on_no_other() {
             thread(move || execute(0, 1, &published, &is_announced))
         };
         // It may be used now or not, and is not ended twice or too early.
-        let kept = match Retired::new(published.publish(next)).end() {
-            Ok(()) => None,
-            Err(kept) => Some(kept),
-        };
+        let kept = Retired::new(published.publish(next)).end().err();
         executor.join().unwrap();
         if let Some(kept) = kept {
             assert_eq!(old_ledger.counts().finished, 0, "ended while it is kept");
