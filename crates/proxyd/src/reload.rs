@@ -249,8 +249,8 @@ impl Reloader {
             Ok(live) => format!("generation {} is in force", live.number),
             Err(refusal) => {
                 let number = self.executors.shared().published.number();
-                let first = refusal.text().lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-                format!("reload refused, generation {number} stays in force: {first}")
+                let (cause, _) = cause_first(refusal.text());
+                format!("reload refused, generation {number} stays in force: {cause}")
             }
         }
     }

@@ -117,6 +117,15 @@ impl Mark {
         self.calls.store(self.calls.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
+    /// Makes a call of the executor's.
+    #[inline]
+    pub fn during<R>(&self, door: &Door, call: impl FnOnce() -> R) -> R {
+        self.enter(door);
+        let answer = call();
+        self.leave();
+        answer
+    }
+
     /// A module that the executor has called calls another, until what is answered is dropped.
     fn enter_inner(&self, door: &Door) -> Left<'_> {
         let left =

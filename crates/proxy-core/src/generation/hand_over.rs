@@ -1,14 +1,13 @@
 //! What modules keep over a reload: from each cluster to the one of the same name, from each endpoint to the one of
 //! the same id, between modules of the same ident.
 
-use std::collections::HashMap;
-
 use proxy_abi::{BlobKind, MOST_KEPT};
 use tracing::{error, warn};
 
+use super::inherited::Inherited;
 use super::{Generation, LiveModule};
 use crate::blob::{BlobMemory, KeptBlob, Loaded};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Endpoint};
 
 /// How a hand-over went, in blobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,17 +27,18 @@ impl Generation {
         if pairs.is_empty() {
             return HandedOver::default();
         }
-        let (clusters, endpoints) = (old.clusters_by_name(), old.endpoint_blobs());
+        let inherited = Inherited::from(old);
         let mut courier = Courier { room: vec![0; MOST_KEPT], handed_over: HandedOver::default() };
         for pair in &pairs {
             for cluster in self.clusters() {
                 if pair.new.kind == BlobKind::CLUSTER {
-                    let from = clusters.get(cluster.name.as_str()).map(|cluster| cluster.blob());
+                    let from = inherited.cluster(&cluster.name).map(Cluster::blob);
                     courier.carry(pair, from, cluster.blob());
                     continue;
                 }
                 for endpoint in cluster.endpoints() {
-                    courier.carry(pair, endpoints.get(&endpoint.id).copied(), endpoint.blob());
+                    let from = inherited.endpoint(endpoint.id).map(Endpoint::blob);
+                    courier.carry(pair, from, endpoint.blob());
                 }
             }
         }
@@ -60,15 +60,6 @@ impl Generation {
             }
         }
         pairs
-    }
-
-    fn clusters_by_name(&self) -> HashMap<&str, &Cluster> {
-        self.clusters().map(|cluster| (cluster.name.as_str(), cluster)).collect()
-    }
-
-    fn endpoint_blobs(&self) -> HashMap<u64, &BlobMemory> {
-        let endpoints = self.clusters().flat_map(Cluster::endpoints);
-        endpoints.map(|endpoint| (endpoint.id, endpoint.blob())).collect()
     }
 }
 

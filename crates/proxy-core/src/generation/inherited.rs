@@ -1,23 +1,23 @@
-//! What a generation shares with the one that is in force while it is built: what is counted of endpoints that stay,
-//! and where the round robin of clusters that stay is. Both are found by identity, whatever their places; requests of
-//! the old generation end on the same counters.
+//! What the next generation finds of the one in force, by identity, whatever their places. While it is built, it shares
+//! what is counted of endpoints that stay, and where the round robin of clusters that stay is: requests of the old one
+//! end on the same counters. What modules keep goes over before it is put in force (`hand_over`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use proxy_abi::Stats;
 
-use super::Generation;
-use crate::cluster::Cluster;
+use super::{Balanced, Generation};
+use crate::cluster::{Cluster, Endpoint};
 use crate::trylist::Builtin;
 
-/// What there is to be shared.
+/// The old generation's objects.
 #[derive(Default)]
 pub(super) struct Inherited<'a> {
-    /// By the endpoint's id.
-    stats: HashMap<u64, Arc<Stats>>,
-    /// By the cluster's name.
-    builtins: HashMap<&'a str, &'a Arc<Builtin>>,
+    /// By id.
+    endpoints: HashMap<u64, &'a Endpoint>,
+    /// By name.
+    clusters: HashMap<&'a str, &'a Balanced>,
 }
 
 impl<'a> Inherited<'a> {
@@ -25,19 +25,29 @@ impl<'a> Inherited<'a> {
     pub(super) fn from(old: &'a Generation) -> Self {
         let endpoints = old.clusters().flat_map(Cluster::endpoints);
         Self {
-            stats: endpoints.map(|endpoint| (endpoint.id, endpoint.shared_stats())).collect(),
-            builtins: old.clusters.iter().map(|one| (&*one.cluster.name, &one.builtin)).collect(),
+            endpoints: endpoints.map(|endpoint| (endpoint.id, endpoint)).collect(),
+            clusters: old.clusters.iter().map(|one| (&*one.cluster.name, one)).collect(),
         }
+    }
+
+    /// The endpoint of this id.
+    pub(super) fn endpoint(&self, id: u64) -> Option<&'a Endpoint> {
+        self.endpoints.get(&id).copied()
+    }
+
+    /// The cluster of this name.
+    pub(super) fn cluster(&self, name: &str) -> Option<&'a Cluster> {
+        self.clusters.get(name).map(|balanced| &balanced.cluster)
     }
 
     /// The statistics of the endpoint of this id.
     pub(super) fn stats(&self, endpoint: u64) -> Arc<Stats> {
-        self.stats.get(&endpoint).cloned().unwrap_or_default()
+        self.endpoint(endpoint).map_or_else(Arc::default, Endpoint::shared_stats)
     }
 
     /// The round robin of the cluster of this name.
     pub(super) fn builtin(&self, cluster: &str) -> Arc<Builtin> {
-        self.builtins.get(cluster).map_or_else(Arc::default, |builtin| Arc::clone(builtin))
+        self.clusters.get(cluster).map_or_else(Arc::default, |balanced| Arc::clone(&balanced.builtin))
     }
 }
 

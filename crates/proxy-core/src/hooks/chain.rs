@@ -101,9 +101,7 @@ impl<H: HookSpec> Chain<H> {
             if is_watched {
                 observe::enter();
             }
-            caller.mark().enter(&member.door);
-            let status = member.entry.call(&call, input, &mut output);
-            caller.mark().leave();
+            let status = caller.mark().during(&member.door, || member.entry.call(&call, input, &mut output));
             if is_watched {
                 observe::leave(|| Called {
                     request: trace_id,

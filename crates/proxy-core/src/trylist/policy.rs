@@ -138,9 +138,7 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         let call = caller.call(member.host, trace_id);
         let watch = W::new(trace_id, question.cluster, &member.ident);
         watch.enter();
-        caller.mark().enter(&member.door);
-        let status = member.entry.call(&call, &input, &mut output);
-        caller.mark().leave();
+        let status = caller.mark().during(&member.door, || member.entry.call(&call, &input, &mut output));
         watch.leave("load_balance", Some((status, &call)), |cluster| {
             [observe::load_balance(&input, cluster), Vec::new()]
         });
@@ -195,9 +193,9 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
             let mut target = Target::default();
             let call = caller.call(self.member.host, self.trace_id);
             self.watch.enter();
-            caller.mark().enter(&self.member.door);
-            let status = self.trylist.calls.next(&call, &input, &mut target);
-            caller.mark().leave();
+            let status = caller
+                .mark()
+                .during(&self.member.door, || self.trylist.calls.next(&call, &input, &mut target));
             self.watch.leave("next", Some((status, &call)), |cluster| {
                 let output = if status == Status::OK { observe::next(&target, cluster) } else { Vec::new() };
                 [vec![Field::number("attempt", attempt)], output]
@@ -272,9 +270,8 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         self.go_on()?;
         let call = caller.call(self.member.host, self.trace_id);
         self.watch.enter();
-        caller.mark().enter(&self.member.door);
-        let status = self.trylist.calls.report_failure(&call, failure);
-        caller.mark().leave();
+        let status =
+            caller.mark().during(&self.member.door, || self.trylist.calls.report_failure(&call, failure));
         let fields = |cluster: &Cluster| [observe::failure(failure, cluster), Vec::new()];
         self.watch.leave("report_failure", Some((status, &call)), fields);
         self.check(caller, "report_failure", status, &call)
@@ -288,9 +285,8 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         self.go_on()?;
         let call = caller.call(self.member.host, self.trace_id);
         self.watch.enter();
-        caller.mark().enter(&self.member.door);
-        let status = self.trylist.calls.response_head(&call, head);
-        caller.mark().leave();
+        let status =
+            caller.mark().during(&self.member.door, || self.trylist.calls.response_head(&call, head));
         let fields = |_: &Cluster| [observe::response(head), Vec::new()];
         self.watch.leave("response_head", Some((status, &call)), fields);
         self.check(caller, "response_head", status, &call)
@@ -304,9 +300,7 @@ impl<'g, W: Watch<'g>> Policy<'g, W> {
         self.go_on()?;
         let call = caller.call(self.member.host, self.trace_id);
         self.watch.enter();
-        caller.mark().enter(&self.member.door);
-        let status = self.trylist.calls.done(&call, outcome);
-        caller.mark().leave();
+        let status = caller.mark().during(&self.member.door, || self.trylist.calls.done(&call, outcome));
         let fields = |cluster: &Cluster| [observe::done(outcome, cluster), Vec::new()];
         self.watch.leave("done", Some((status, &call)), fields);
         self.check(caller, "done", status, &call)
