@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod child;
 mod command_line;
 mod config_path;
 mod configuration;

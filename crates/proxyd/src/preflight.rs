@@ -4,21 +4,18 @@
 
 mod bounds;
 mod filter;
-mod hearing;
 mod trial;
 mod verdict;
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use proxy_dso::trial::{Candidate, Preflight};
 use proxy_dso::{Cause, Loader};
 
-use hearing::Heard;
+use crate::child::{Heard, own_program};
 
 pub(crate) use trial::{Trial, run};
 pub(crate) use verdict::signal_name;
@@ -31,6 +28,9 @@ pub(crate) fn loader() -> Loader {
 /// How long a trial may take. A module that is in order takes some milliseconds; sanitizers are slow.
 const LIMIT: Duration = Duration::from_secs(if cfg!(sanitized) { 20 } else { 2 });
 
+/// What it prints is for whoever looks for a fault.
+const KEPT: usize = 8 * 1024;
+
 /// Tries in a child process.
 #[derive(Debug)]
 struct OwnProcess;
@@ -40,7 +40,7 @@ impl Preflight for OwnProcess {
         let begun = Instant::now();
         let untried = |error: io::Error| Cause::Untried { error: error.to_string() };
         let child = spawn(candidate).map_err(untried)?;
-        let heard = Heard::until_its_end(child, LIMIT).map_err(untried)?;
+        let heard = Heard::until_its_end(child, LIMIT, KEPT).map_err(untried)?;
         let path = candidate.path.display();
         for line in heard.printed.lines() {
             tracing::debug!("{path}: while it was tried: {line}");
@@ -59,15 +59,4 @@ fn spawn(candidate: &Candidate<'_>) -> io::Result<Child> {
         command.arg("--threads");
     }
     command.stdin(candidate.copy.try_clone()?).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-}
-
-/// The very program that runs, even if its file was replaced meanwhile.
-fn own_program() -> PathBuf {
-    let own = Path::new("/proc/self/exe");
-    let file = |path: &Path| std::fs::metadata(path).map(|facts| (facts.dev(), facts.ino())).ok();
-    match std::env::current_exe() {
-        // Something runs us and is itself what the kernel knows by that name, as valgrind does.
-        Ok(path) if file(&path).is_some_and(|named| Some(named) != file(own)) => path,
-        _ => own.to_owned(),
-    }
 }

@@ -8,7 +8,7 @@ use proxy_dso::{Cause, Stage};
 
 use super::LIMIT;
 use super::filter::{FORBIDDEN, Forbidden};
-use super::hearing::Heard;
+use crate::child::Heard;
 
 /// Line of the report: the loader does not want it.
 pub(super) const LOADER: &str = "loader";

@@ -1,15 +1,12 @@
 //! A test in a process of its own: this program again, with a limit on its time.
 
-use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
 
 use super::catalogue::Test;
 use super::rig::Subject;
 use super::{Finding, Not};
+use crate::child::{Heard, own_program};
 use crate::output;
 use crate::preflight::signal_name;
 
@@ -33,47 +30,14 @@ pub(super) fn answer(finding: &Finding) {
 /// If no process can be started.
 pub(super) fn run(test: &Test, subject: &Subject) -> Result<Finding, String> {
     let failed = |error| format!("test {} cannot be started: {error}", test.id);
-    let program = std::env::current_exe().map_err(failed)?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(own_program());
     command.args(["module", "check", "--one", test.id, "--ident", &subject.ident]);
     command.args(subject.config.iter().flat_map(|line| ["--config", line]));
     command.arg(&subject.file).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(failed)?;
-    let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
-    let status = wait(&mut child, test.limit).map_err(failed)?;
-    // A process that the module started could hold the pipe open for ever.
-    let text = |from: mpsc::Receiver<String>| from.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
-    Ok(finding(test, status, &text(stdout), &text(stderr)))
-}
-
-fn reader(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // What was read before an error counts.
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        // The receiver may have given up.
-        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receive
-}
-
-/// `None` if it had to be killed.
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
+    let child = command.spawn().map_err(failed)?;
+    // Its answer may stand behind much that the module has printed.
+    let heard = Heard::until_its_end(child, test.limit, usize::MAX).map_err(failed)?;
+    Ok(finding(test, heard.ended, &heard.report, &heard.printed))
 }
 
 fn finding(test: &Test, status: Option<ExitStatus>, stdout: &str, stderr: &str) -> Finding {

@@ -1,38 +1,50 @@
-//! What comes of a child: its report, what it prints, and how it ends, all within a time and a size.
+//! This program again, as a child that does something which could harm us: what it reports and prints, and how it ends,
+//! all within a time and a size.
 
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// What was heard of a child.
-#[derive(Debug)]
-pub(super) struct Heard {
-    /// Its report.
-    pub(super) report: String,
-    /// What it printed otherwise.
-    pub(super) printed: String,
-    /// How it ended; none if it was killed for not ending.
-    pub(super) ended: Option<ExitStatus>,
+/// The very program that runs, even if its file was replaced meanwhile.
+pub(crate) fn own_program() -> PathBuf {
+    let own = Path::new("/proc/self/exe");
+    let file = |path: &Path| fs::metadata(path).map(|facts| (facts.dev(), facts.ino())).ok();
+    match std::env::current_exe() {
+        // Something runs us and is itself what the kernel knows by that name, as valgrind does.
+        Ok(path) if file(&path).is_some_and(|named| Some(named) != file(own)) => path,
+        _ => own.to_owned(),
+    }
 }
 
-/// Of each of its outputs so many bytes are kept.
-const KEPT: usize = 8 * 1024;
+/// What was heard of a child.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// Its standard output: its report.
+    pub(crate) report: String,
+    /// Its standard error: what it printed otherwise.
+    pub(crate) printed: String,
+    /// How it ended; none if it was killed for not ending.
+    pub(crate) ended: Option<ExitStatus>,
+}
 
 /// How often its end is asked for while nothing is heard.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Heard {
-    /// Listens until the child has ended, and kills it after `limit`, or later if it got no processor until then.
+    /// Listens until the child has ended, and kills it after `limit`, or later if it got no processor until then. Of each
+    /// of its outputs, which are pipes, `most` bytes are kept.
     ///
     /// # Errors
     /// If the system does not let us listen or wait; the child is killed then.
-    pub(super) fn until_its_end(mut child: Child, limit: Duration) -> io::Result<Self> {
-        let mut outputs = [Output::new(child.stdout.take()), Output::new(child.stderr.take())];
+    pub(crate) fn until_its_end(mut child: Child, limit: Duration, most: usize) -> io::Result<Self> {
+        let mut outputs = [Output::new(child.stdout.take(), most), Output::new(child.stderr.take(), most)];
         let ended = listen(&mut child, &mut outputs, &mut Deadline::after(limit));
         if !matches!(ended, Ok(Some(_))) {
             child.kill()?;
@@ -136,12 +148,13 @@ impl<T: Read + AsFd> Source for T {}
 struct Output {
     from: Option<Box<dyn Source>>,
     kept: Vec<u8>,
+    most: usize,
 }
 
 impl Output {
-    fn new<S: Source + 'static>(from: Option<S>) -> Self {
+    fn new<S: Source + 'static>(from: Option<S>, most: usize) -> Self {
         let from = from.map(|from| -> Box<dyn Source> { Box::new(from) });
-        Self { from, kept: Vec::new() }
+        Self { from, kept: Vec::new(), most }
     }
 
     /// Reads what is there, once.
@@ -151,7 +164,7 @@ impl Output {
         match from.read(&mut bytes) {
             Ok(0) => self.from = None,
             Ok(count) => {
-                let room = (KEPT - self.kept.len()).min(count);
+                let room = (self.most - self.kept.len()).min(count);
                 self.kept.extend_from_slice(&bytes[..room]);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -171,9 +184,10 @@ mod tests {
     fn heard(script: &str, limit: Duration) -> Heard {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Heard::until_its_end(shell.spawn().unwrap(), limit).unwrap()
+        Heard::until_its_end(shell.spawn().unwrap(), limit, KEPT).unwrap()
     }
 
+    const KEPT: usize = 8 * 1024;
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(100);
 
