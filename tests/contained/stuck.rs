@@ -1,7 +1,5 @@
 //! Calls that do not come back, or not soon: the module is fenced, the executor replaced, and nothing new waits.
 
-use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,67 +7,34 @@ use rustix::process::Signal;
 
 use super::hostile;
 use crate::support::admin;
-use crate::support::client::Client;
 use crate::support::config::load_line;
 use crate::support::modules;
 use crate::support::origin::Origin;
+use crate::support::probe::{Probe, Rate, origin};
 use crate::support::server::Server;
 use crate::support::told::figure;
 use crate::support::wait::until_true;
 
 const STUCK: &[u8] = b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// A request on a connection of its own: when it was begun, and how long its answer took, if it was a 200.
-struct Paced {
-    begun: Instant,
-    took: Option<Duration>,
-}
-
-/// A request every ten milliseconds for so long, whatever became of those before.
-fn paced(addr: SocketAddr, time: Duration) -> Vec<Paced> {
-    let (all, mut due) = (Mutex::new(Vec::new()), Instant::now());
-    let end = due + time;
-    let request = || {
-        let begun = Instant::now();
-        let mut client = Client::connect(addr);
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        let is_answered = client.try_response(false).is_ok_and(|answer| answer.status == 200);
-        all.lock().unwrap().push(Paced { begun, took: is_answered.then(|| begun.elapsed()) });
-    };
-    thread::scope(|scope| {
-        while due < end {
-            scope.spawn(request);
-            due += Duration::from_millis(10);
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-        }
-    });
-    all.into_inner().unwrap()
-}
-
 /// One call of the module `ident` does not come back while others are served.
 fn does_not_come_back(server: &Server, ident: &str, what: &str) {
-    let (addr, before) = (server.addr(), Duration::from_millis(300));
-    let load = thread::spawn(move || paced(addr, Duration::from_secs(3)));
-    let started = Instant::now();
-    until_true("some load", || started.elapsed() > before);
+    let before = Duration::from_millis(300);
+    let load = Probe::start(server.addr(), Rate { per_second: 100.0, fresh: 100 });
+    until_true("some load", || load.now() > before);
     let mut client = server.client();
-    let begun = Instant::now();
+    let begun = load.now();
     client.send(STUCK);
     until_true("the fence", || admin::module(server, ident)["state"] == "open");
-    let fenced = begun.elapsed();
+    let fenced = load.now() - begun;
     until_true("the replacement", || !server.log_lines("event=executor_stuck").is_empty());
-    let replaced = begun.elapsed();
-    let requests = load.join().unwrap();
-    let failed = requests.iter().filter(|request| request.took.is_none()).count();
-    let longest = |after: Duration| {
-        let later = requests.iter().filter(|request| request.begun > begun + after);
-        later.filter_map(|request| request.took).max().unwrap_or_default()
-    };
-    let answered = |from: Instant| {
-        let ends = requests.iter().filter_map(|request| Some(request.begun + request.took?));
-        ends.filter(|end| (from..from + before).contains(end)).count()
-    };
-    let (at_first, later) = (answered(started), answered(begun + Duration::from_secs(1)));
+    let replaced = load.now() - begun;
+    until_true("three seconds of load", || load.now() > Duration::from_secs(3));
+    let requests = load.end();
+    let failed = requests.failed();
+    let longest = |after: Duration| requests.latency(|due| due > begun + after).max;
+    let answered = |from: Duration| requests.answered_within(&(from..from + before));
+    let (at_first, later) = (answered(Duration::ZERO), answered(begun + Duration::from_secs(1)));
     let told = server.log_lines("event=executor_stuck").remove(0);
     let number = |name: &str| -> usize {
         told.split_once(name).unwrap().1.split(' ').next().unwrap().parse().unwrap()
@@ -79,15 +44,15 @@ fn does_not_come_back(server: &Server, ident: &str, what: &str) {
         "{what}: fenced after {fenced:?}, replaced after {replaced:?}, {} requests beside it, {failed} failed, \
          longest {:?}, a second later {:?}; {at_first} answered in 300 ms before, {later} then; on the stuck executor: {lost} requests, \
          {connections} connections",
-        requests.len(),
+        requests.all(),
         longest(Duration::ZERO),
         longest(Duration::from_secs(1)),
     ));
     // Those are lost that the executor had accepted before: all of them are counted, and none came later. What it has
     // not yet read of counts as a connection alone.
     assert!(lost >= 1 && failed < connections, "{what}: {failed} failed; {told}");
-    let late = requests.iter().filter(|request| request.took.is_none() && request.begun > begun + fenced);
-    assert_eq!(late.count(), 0, "{what}");
+    let late = requests.failed_within(&(begun + fenced..Duration::MAX));
+    assert_eq!(late, 0, "{what}: {requests}");
     // How fast they are depends on who else wants the processor that the loop has taken.
     assert!(later * 2 >= at_first, "{what}: {at_first} answered before, {later} then");
     assert!(longest(Duration::from_secs(1)) < Duration::from_secs(2), "{what}");
@@ -102,7 +67,8 @@ fn does_not_come_back(server: &Server, ident: &str, what: &str) {
 
 #[test]
 fn an_endless_loop_is_fenced_and_nothing_new_waits_behind_it() {
-    let (origins, urls) = super::quarantine::origins();
+    let origins = [1, 2].map(origin);
+    let urls = origins.each_ref().map(Origin::url);
     for executors in [1, 2] {
         for mode in ["begin-loop", "next-loop", "drop-loop"] {
             let server =
@@ -191,21 +157,21 @@ fn a_slow_hook_is_told_of_and_one_that_takes_longer_than_the_hard_budget_is_fenc
 
 #[test]
 fn a_process_that_is_stopped_in_the_middle_of_calls_shuts_nobody_out() {
-    let origin = Origin::quick();
+    let origin = origin(1);
     let server = hostile("Executors 2\nHostileMode next-slow\nHostileMillis 5\n", &[origin.url()]);
-    let addr = server.addr();
-    let load = thread::spawn(move || paced(addr, Duration::from_secs(4)));
+    let load = Probe::start(server.addr(), Rate { per_second: 100.0, fresh: 100 });
     until_true("load", || admin::module(&server, "hostile_module")["slow"].as_u64().unwrap() > 0);
     server.signal(Signal::STOP);
     // How long it is stopped is what is tried.
     thread::sleep(Duration::from_secs(2));
     server.signal(Signal::CONT);
-    let requests = load.join().unwrap();
-    let failed = requests.iter().filter(|request| request.took.is_none()).count();
+    until_true("four seconds of load", || load.now() > Duration::from_secs(4));
+    let requests = load.end();
+    let failed = requests.failed();
     let module = admin::module(&server, "hostile_module");
     figure(format_args!(
         "stopped for 2 s: {} requests, {failed} failed, quarantines {}",
-        requests.len(),
+        requests.all(),
         module["quarantines"]
     ));
     assert_eq!((failed, &module["quarantines"]), (0, &0.into()), "{module}");

@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -20,6 +19,7 @@ use rustix::time::{
 
 use crate::accounts::{Reading, Spent};
 use crate::plan::Plan;
+use crate::wait;
 use slot::{Slot, Step};
 
 /// What came of a load. As text it is words `key=value`: times in seconds, latencies in nanoseconds.
@@ -146,12 +146,8 @@ impl<'a> Driver<'a> {
         self.begun = now;
         while !self.is_over(now)? {
             self.start_what_is_due(now);
-            events.clear();
             let patience = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-            match epoll::wait(&self.poll, spare_capacity(&mut events), Some(&patience)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(told(error)),
-            }
+            wait(&self.poll, &mut events, Some(&patience)).map_err(told)?;
             now = Instant::now();
             for event in &events {
                 if event.data.u64() != TIMER {

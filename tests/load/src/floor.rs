@@ -4,7 +4,6 @@
 
 use std::net::SocketAddr;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -13,6 +12,8 @@ use rustix::net::{
     self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, accept_with, bind, connect, listen,
     sockopt,
 };
+
+use crate::wait;
 
 const BACKLOG: i32 = 4096;
 /// What the listening socket is known by.
@@ -68,11 +69,7 @@ impl Floor {
     pub fn run(&mut self) -> Result<(), Errno> {
         let mut events: Vec<Event> = Vec::with_capacity(256);
         loop {
-            events.clear();
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
+            wait(&self.epoll, &mut events, None)?;
             for event in &events {
                 let data = event.data.u64();
                 let went = if data == LISTENER { self.accept() } else { self.pass(data as usize) };

@@ -7,6 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, Event};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
 pub mod accounts;
 pub mod drive;
 pub mod floor;
@@ -14,6 +20,19 @@ pub mod hold;
 pub mod origin;
 pub mod plan;
 pub mod reply;
+
+/// Waits for events, for so long or for ever, and puts those that come in the place of those that are there: none if a
+/// signal came first.
+///
+/// # Errors
+/// If the system refuses.
+fn wait(epoll: &OwnedFd, events: &mut Vec<Event>, patience: Option<&Timespec>) -> Result<(), Errno> {
+    events.clear();
+    match epoll::wait(epoll, spare_capacity(events), patience) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 /// Ends a program that cannot go on, saying why.
 pub fn end_with(program: &str, outcome: Result<(), String>) -> std::process::ExitCode {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
     self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, accept_with, bind, listen, sockopt,
 };
+
+use crate::wait;
 
 /// Bodies longer than this are refused.
 const MAX_BODY: usize = 64 << 20;
@@ -80,11 +81,7 @@ impl Origin {
     pub fn run(&mut self) -> Result<(), Errno> {
         let mut events: Vec<Event> = Vec::with_capacity(256);
         loop {
-            events.clear();
-            match epoll::wait(&self.poll, spare_capacity(&mut events), None) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
+            wait(&self.poll, &mut events, None)?;
             for event in &events {
                 let token = event.data.u64() as usize;
                 if token < self.listeners.len() {
