@@ -14,31 +14,18 @@ pub(crate) struct Clock {
     now: AtomicU64,
     /// Nanoseconds since 1970.
     wall: AtomicU64,
-    /// How often the thread woke up.
-    turn: AtomicU64,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        let clock = Self { base: base(), now: zero(), wall: zero(), turn: zero() };
+        let clock = Self { base: base(), now: zero(), wall: zero() };
         clock.tick();
         clock
     }
 
-    /// The thread woke up: the reactor has just heard what there was to hear.
-    pub(crate) fn wake(&self) {
-        self.turn.store(self.turn().wrapping_add(1), Relaxed);
-        self.tick();
-    }
-
-    /// Which wake-up of the thread this is; what happens within one turn happens without the reactor.
-    pub(crate) fn turn(&self) -> u64 {
-        self.turn.load(Relaxed)
-    }
-
-    /// Reads the system's clocks.
-    fn tick(&self) {
+    /// Reads the system's clocks: the thread woke up.
+    pub(crate) fn tick(&self) {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.now.store(nanoseconds(self.base.elapsed()), Relaxed);
         self.wall.store(nanoseconds(wall), Relaxed);

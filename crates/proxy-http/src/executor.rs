@@ -176,7 +176,7 @@ pub fn run(seat: Seat, ready: impl FnOnce()) -> io::Result<Drained> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
-        .on_thread_unpark(move || ticking.wake())
+        .on_thread_unpark(move || ticking.tick())
         .build_local(LocalOptions::default())?;
     let drained = runtime.block_on(serve(seat, clock, ready));
     runtime.shutdown_background();

@@ -8,7 +8,7 @@ use proxy_core::cluster::Endpoint;
 
 use crate::clock::Clock;
 use crate::executor::Pinned;
-use crate::stream::Stream;
+use crate::stream::{Idleness, Stream};
 
 /// Idle connections kept for one endpoint.
 const MOST: usize = 512;
@@ -25,11 +25,10 @@ pub(crate) struct Pool {
 
 struct Slot {
     endpoint: u64,
-    /// Those of which the reactor would have heard; the one used last is last.
-    rested: Vec<Idle>,
-    /// Those put here in the turn `turn`.
-    fresh: Vec<Idle>,
-    turn: u64,
+    /// The one used last is last.
+    idle: Vec<Idle>,
+    /// The endpoint has once said something that nobody had asked for.
+    speaks_unasked: bool,
 }
 
 struct Idle {
@@ -44,40 +43,48 @@ impl Pool {
         Self { pinned, slots, places }
     }
 
-    /// Takes a connection that is still good, if there is one: the last used of those that have been idle since before
-    /// the reactor last listened. One that became idle after that is taken only if the system itself says that nothing
-    /// came since: an unasked-for answer right behind the last one would be taken for the next request's. With
-    /// `exact` the system is asked in any case, as for a request that cannot be sent twice.
+    /// Takes a connection that is still good, if there is one: the one used last, whose state is still in the
+    /// processor's caches.
+    ///
+    /// What is good is known from the reactor, which hears of all that came before it last listened. The system itself
+    /// is asked, which is a call, with `exact`, as for a request that cannot be sent twice, and for an endpoint that has
+    /// once said something unasked: right behind its last answer, it would be taken for the next request's.
     pub(crate) fn take(&mut self, endpoint: &Endpoint, clock: &Clock, exact: bool) -> Option<Stream> {
         let slot = self.slot(endpoint)?;
-        slot.turn_to(clock.turn());
-        loop {
-            let (idle, rested) = match slot.rested.pop() {
-                Some(idle) => (idle, true),
-                None => (slot.fresh.pop()?, false),
-            };
-            let is_quiet = if rested && !exact { idle.stream.is_quiet() } else { idle.stream.is_quiet_now() };
-            if is_quiet && clock.now().saturating_sub(idle.since) < LONGEST {
+        while let Some(idle) = slot.idle.pop() {
+            let exact = exact || slot.speaks_unasked;
+            let state = if exact { idle.stream.idleness_now() } else { idle.stream.idleness() };
+            if state == Idleness::Quiet && clock.now().saturating_sub(idle.since) < LONGEST {
                 return Some(idle.stream);
             }
+            slot.speaks_unasked |= state == Idleness::Spoke;
             endpoint.connection_closed();
+        }
+        None
+    }
+
+    /// The endpoint said something that nobody had asked for.
+    pub(crate) fn spoke_unasked(&mut self, endpoint: &Endpoint) {
+        if let Some(slot) = self.slot(endpoint) {
+            slot.speaks_unasked = true;
         }
     }
 
     /// Keeps a connection, or closes it if there are enough.
     pub(crate) fn put(&mut self, endpoint: &Endpoint, stream: Stream, clock: &Clock) {
         match self.slot(endpoint) {
-            Some(slot) if slot.len() < MOST => {
-                slot.turn_to(clock.turn());
-                slot.fresh.push(Idle { stream, since: clock.now() });
-            }
+            Some(slot) if slot.idle.len() < MOST => slot.idle.push(Idle { stream, since: clock.now() }),
             _ => endpoint.connection_closed(),
         }
     }
 
     /// Closes what is too old, or was closed by the endpoint.
     pub(crate) fn sweep(&mut self, now: u64) {
-        self.close(|idle| now.saturating_sub(idle.since) >= LONGEST || !idle.stream.is_quiet());
+        for slot in &mut self.slots {
+            slot.speaks_unasked |= slot.idle.iter().any(|idle| idle.stream.idleness() == Idleness::Spoke);
+        }
+        let is_old = |idle: &Idle| now.saturating_sub(idle.since) >= LONGEST;
+        self.close(|idle| is_old(idle) || idle.stream.idleness() != Idleness::Quiet);
     }
 
     /// Closes all.
@@ -89,15 +96,15 @@ impl Pool {
     pub(crate) fn follow(&mut self, pinned: Rc<Pinned>) {
         let (mut slots, all): (_, Vec<&Endpoint>) = (empty_slots(&pinned), endpoints(&pinned).collect());
         let places = places(&slots);
-        for (old, idle) in endpoints(&self.pinned).zip(&mut self.slots) {
+        for (old, slot) in endpoints(&self.pinned).zip(&mut self.slots) {
             let place = places.get(&old.id).copied();
             // Their counters may be the same: at no time do they say that there are less than there are.
             if let Some(new) = place.and_then(|place| all.get(place)) {
-                (0..idle.len()).for_each(|_| new.connection_opened());
+                (0..slot.idle.len()).for_each(|_| new.connection_opened());
             }
-            (0..idle.len()).for_each(|_| old.connection_closed());
-            if let Some(slot) = place.and_then(|place| slots.get_mut(place)) {
-                std::mem::swap(slot, idle);
+            (0..slot.idle.len()).for_each(|_| old.connection_closed());
+            if let Some(new) = place.and_then(|place| slots.get_mut(place)) {
+                std::mem::swap(new, slot);
             }
         }
         drop(all);
@@ -117,26 +124,11 @@ impl Pool {
 
     fn close(&mut self, unwanted: impl Fn(&Idle) -> bool) {
         for (slot, endpoint) in self.slots.iter_mut().zip(endpoints(&self.pinned)) {
-            let before = slot.len();
-            slot.rested.retain(|idle| !unwanted(idle));
-            slot.fresh.retain(|idle| !unwanted(idle));
-            for _ in slot.len()..before {
+            let before = slot.idle.len();
+            slot.idle.retain(|idle| !unwanted(idle));
+            for _ in slot.idle.len()..before {
                 endpoint.connection_closed();
             }
-        }
-    }
-}
-
-impl Slot {
-    fn len(&self) -> usize {
-        self.rested.len() + self.fresh.len()
-    }
-
-    /// In a new turn, those of the turns before have rested.
-    fn turn_to(&mut self, turn: u64) {
-        if self.turn != turn {
-            self.turn = turn;
-            self.rested.append(&mut self.fresh);
         }
     }
 }
@@ -157,6 +149,6 @@ fn places(slots: &[Slot]) -> BTreeMap<u64, usize> {
 
 fn empty_slots(pinned: &Pinned) -> Vec<Slot> {
     let slot =
-        |endpoint: &Endpoint| Slot { endpoint: endpoint.id, rested: Vec::new(), fresh: Vec::new(), turn: 0 };
+        |endpoint: &Endpoint| Slot { endpoint: endpoint.id, idle: Vec::new(), speaks_unasked: false };
     endpoints(pinned).map(slot).collect()
 }

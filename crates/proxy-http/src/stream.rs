@@ -34,6 +34,26 @@ enum State {
     Lost,
 }
 
+/// What a connection has to say while nothing is asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Idleness {
+    Quiet,
+    /// The peer has ended it, or it broke.
+    Ended,
+    /// The peer sent something.
+    Spoke,
+}
+
+impl Idleness {
+    fn of(read: io::Result<usize>) -> Self {
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Quiet,
+            Ok(0) | Err(_) => Self::Ended,
+            Ok(_) => Self::Spoke,
+        }
+    }
+}
+
 impl Stream {
     /// A socket just accepted, non-blocking.
     pub(crate) const fn accepted(socket: std::net::TcpStream) -> Self {
@@ -178,19 +198,17 @@ impl Stream {
         self.registered()?.poll_read_ready(cx)
     }
 
-    /// Whether nothing has come and nothing has ended, as far as the reactor has heard: costs no system call.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let State::Registered(socket) = &self.state else { return false };
-        let mut byte = [0];
-        matches!(socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    /// What has come while nothing was expected, as far as the reactor has heard: costs no system call where that is
+    /// nothing. A byte is lost to that: what is not quiet is closed.
+    pub(crate) fn idleness(&self) -> Idleness {
+        let State::Registered(socket) = &self.state else { return Idleness::Ended };
+        Idleness::of(socket.try_read(&mut [0]))
     }
 
     /// The same, as the system knows it at this instant.
-    pub(crate) fn is_quiet_now(&self) -> bool {
-        let State::Registered(socket) = &self.state else { return false };
-        let mut byte = [MaybeUninit::uninit()];
-        let peeked = SockRef::from(socket).peek(&mut byte);
-        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    pub(crate) fn idleness_now(&self) -> Idleness {
+        let State::Registered(socket) = &self.state else { return Idleness::Ended };
+        Idleness::of(SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]))
     }
 
     /// Tells the peer that nothing more comes.

@@ -282,6 +282,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
         if surplus {
             let endpoint = &*connection.endpoint.addr;
             warn!(event = "surplus_bytes", endpoint, req = self.job.id, "more bytes than the response has");
+            self.job.local.pool.borrow_mut().spoke_unasked(connection.endpoint);
         }
         let clean = self.upload == Upload::Done && self.reusable && !surplus;
         if clean && !self.job.request.body_is_unusual() && !self.job.local.is_draining() {

@@ -23,6 +23,25 @@ pub(crate) fn check(authority: &[u8]) -> Result<usize, &'static str> {
     }
 }
 
+/// The authority that was found right last: a client says the same one with each of its requests.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    text: Vec<u8>,
+    host: usize,
+}
+
+impl Known {
+    /// As [`check`].
+    pub(super) fn check(&mut self, authority: &[u8]) -> Result<usize, &'static str> {
+        if self.text.is_empty() || self.text != authority {
+            self.host = check(authority)?;
+            self.text.clear();
+            self.text.extend_from_slice(authority);
+        }
+        Ok(self.host)
+    }
+}
+
 fn bracketed(authority: &[u8]) -> Result<usize, &'static str> {
     let close = authority.iter().position(|byte| *byte == b']').ok_or("Host has an open bracket")?;
     let address = std::str::from_utf8(&authority[1..close]).unwrap_or_default();

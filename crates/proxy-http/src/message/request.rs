@@ -4,7 +4,7 @@ use proxy_core::path;
 
 use super::field::{Field, Fields, Name, Span};
 use super::lines::{self, RequestLine};
-use super::{Fault, Limits, Parsed, Reject, Version, rules, target};
+use super::{Fault, Limits, Parsed, Reject, Version, authority, rules, target};
 
 /// The methods whose meaning matters here (RFC 9110 section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +81,7 @@ pub struct RequestHead {
     fields: Fields,
     /// The canonical path where it differs from the path as sent; else of no meaning.
     respelt: Vec<u8>,
+    known: authority::Known,
     facts: Facts,
 }
 
@@ -160,7 +161,7 @@ impl RequestHead {
         let parts = target::parse(kind, target).map_err(Reject::bad)?;
         let connection = self.fields.connection(head)?;
         let body = rules::body(&self.fields, head, version)?;
-        let host = rules::host(&self.fields, head, &parts, version)?;
+        let host = rules::host(&self.fields, head, &parts, version, &mut self.known)?;
         let path = path::canonical(parts.path, &mut self.respelt).map_err(rules::bad_path)?;
         let respelt = path != parts.path;
         rules::check_method(kind, method, body, limits)?;

@@ -97,6 +97,7 @@ pub(crate) fn host<'b>(
     head: &'b [u8],
     target: &Target<'b>,
     version: Version,
+    known: &mut authority::Known,
 ) -> Result<Option<(&'b [u8], usize)>, Reject> {
     let host = fields.only(Name::Host).map_err(|()| Reject::bad("more than one Host"))?;
     let authority = match (host, version) {
@@ -107,7 +108,7 @@ pub(crate) fn host<'b>(
             None => return Ok(None),
         },
     };
-    let name = authority::check(authority).map_err(Reject::bad)?;
+    let name = known.check(authority).map_err(Reject::bad)?;
     if host.is_some_and(|field| field.value.start - field.name.end > 2) {
         return Err(Reject::bad("more than one blank before the value of Host"));
     }
