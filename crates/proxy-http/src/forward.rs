@@ -28,6 +28,7 @@ use crate::message::{
 };
 use crate::timer::Timer;
 use crate::tunnel;
+use crate::turn;
 use crate::upstream::{self, Dial, Unconnected, Upstream};
 use ending::{Ending, Fault};
 use exchange::Exchange;
@@ -89,6 +90,8 @@ const CLIENT_GONE: u16 = 499;
 /// Forwards a request and answers it in any case.
 pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<'g> {
     let (settings, local) = (job.routed.settings, job.local);
+    // Before an endpoint is chosen, so that it is chosen, and a connection found good, right before it is used.
+    turn::others_first().await;
     let mut dial = sides.dial(job);
     let created =
         upstream::create_connection(&mut dial, job.generation, job.route, settings, job.view, local).await;

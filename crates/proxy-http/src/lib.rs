@@ -16,6 +16,7 @@ mod pool;
 mod stream;
 mod timer;
 mod tunnel;
+mod turn;
 mod upstream;
 mod window;
 

@@ -148,7 +148,6 @@ fn places(slots: &[Slot]) -> BTreeMap<u64, usize> {
 }
 
 fn empty_slots(pinned: &Pinned) -> Vec<Slot> {
-    let slot =
-        |endpoint: &Endpoint| Slot { endpoint: endpoint.id, idle: Vec::new(), speaks_unasked: false };
+    let slot = |endpoint: &Endpoint| Slot { endpoint: endpoint.id, idle: Vec::new(), speaks_unasked: false };
     endpoints(pinned).map(slot).collect()
 }
