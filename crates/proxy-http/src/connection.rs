@@ -54,19 +54,23 @@ impl Client {
     /// meanwhile is kept behind the raw bytes of `up`.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>, up: &mut Flow, local: &Local) -> Poll<()> {
         while !self.closed {
+            // Who only waits takes no memory.
+            if self.stream.poll_readable(cx).is_pending() {
+                break;
+            }
             let mut spares = local.spares.borrow_mut();
             let room = up.window.tail(&mut spares);
             if room.is_empty() {
                 return Poll::Pending;
             }
-            match self.stream.poll_watch(cx, room) {
-                Poll::Pending => return Poll::Pending,
+            match self.stream.poll_read(cx, room) {
+                Poll::Pending => break,
                 Poll::Ready(Ok(0)) => self.closed = true,
                 Poll::Ready(Ok(count)) => up.window.filled(count),
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
             }
         }
-        if up.may_be_whole() { Poll::Pending } else { Poll::Ready(()) }
+        if !self.closed || up.may_be_whole() { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 

@@ -163,6 +163,10 @@ pub struct Drained {
 }
 
 /// How often idle endpoint connections are looked over.
+/// Polls of tasks between two looks at the reactor, while there are tasks to poll: what comes together is dealt with
+/// together (`turn.rs`), and nobody waits for longer than that many polls take, well below a millisecond.
+const EVENT_INTERVAL: u32 = 256;
+
 const ROUND: Duration = Duration::from_secs(5);
 
 /// Runs an executor until it is drained or told to stop: the body of its thread. `ready` is called on it once it
@@ -176,6 +180,7 @@ pub fn run(seat: Seat, ready: impl FnOnce()) -> io::Result<Drained> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .event_interval(EVENT_INTERVAL)
         .on_thread_unpark(move || ticking.tick())
         .build_local(LocalOptions::default())?;
     let drained = runtime.block_on(serve(seat, clock, ready));

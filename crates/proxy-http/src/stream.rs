@@ -84,12 +84,6 @@ impl Stream {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// As [`Stream::poll_read`], where nothing is expected: asks the reactor before the socket.
-    pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.registered()?;
-        self.poll_read(cx, space)
-    }
-
     /// Writes some of `bytes`, which are not empty.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if let State::Fresh(socket) = &mut self.state {
@@ -98,7 +92,14 @@ impl Stream {
                 done => return Poll::Ready(done),
             }
         }
-        Pin::new(self.registered()?).poll_write(cx, bytes)
+        let socket = self.registered()?;
+        // There is nearly always room, and being told when there is costs more than trying.
+        match socket.try_write(bytes) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Pin::new(socket).poll_write(cx, bytes)
+            }
+            done => Poll::Ready(done),
+        }
     }
 
     /// Writes some of `parts`, which are not all empty, in one call.
