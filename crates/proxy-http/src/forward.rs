@@ -90,8 +90,11 @@ const CLIENT_GONE: u16 = 499;
 /// Forwards a request and answers it in any case.
 pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<'g> {
     let (settings, local) = (job.routed.settings, job.local);
-    // Before an endpoint is chosen, so that it is chosen, and a connection found good, right before it is used.
-    turn::others_first().await;
+    // Before an endpoint is chosen, so that it is chosen, and a connection found good, right before it is used. Those who
+    // have just connected seldom come together.
+    if !sides.client.stream.is_fresh() {
+        turn::others_first().await;
+    }
     let mut dial = sides.dial(job);
     let created =
         upstream::create_connection(&mut dial, job.generation, job.route, settings, job.view, local).await;
