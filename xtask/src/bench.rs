@@ -5,6 +5,7 @@ mod committed;
 mod hook;
 mod idle_modules;
 mod instructions;
+mod life;
 mod peers;
 mod rig;
 mod scan;
