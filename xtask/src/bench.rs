@@ -5,9 +5,9 @@ mod committed;
 mod hook;
 mod idle_modules;
 mod instructions;
-mod life;
+pub(crate) mod life;
 mod peers;
-mod rig;
+pub(crate) mod rig;
 mod scan;
 mod system_calls;
 

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 
 use super::callgrind::{self, Counts};
 use super::life::Life;
-use super::rig::{self, Origin, Programs};
+use super::rig::{self, LOAD_CORE, Origin, Programs};
 use crate::cargo::{root, run as run_command};
 
 /// Modules beside the balancer.
@@ -36,7 +36,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     let dir = rig::directory("idle-modules")?;
     let programs = Programs::build(&dir)?;
     let modules = build_idle(&dir)?;
-    let origin = Origin::start(&programs, 2)?;
+    let origin = Origin::start(&programs, 2, &[LOAD_CORE])?;
     let bench = Bench { dir, programs, origin };
     println!("one request through the whole server, GET, 128 B, keep-alive: instructions in user space");
     let alone = bench.per_request(&[])?;

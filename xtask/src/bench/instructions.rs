@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::callgrind::{self, PerRound, per_round};
 use super::committed::Committed;
 use super::life::Life;
-use super::rig::{self, Origin, Programs, Running};
+use super::rig::{self, LOAD_CORE, Origin, Programs, Running};
 use super::system_calls;
 use crate::cargo::root;
 
@@ -70,7 +70,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     }
     let dir = rig::directory("instructions")?;
     let programs = Programs::build(&dir)?;
-    let origin = Origin::start(&programs, 2)?;
+    let origin = Origin::start(&programs, 2, &[LOAD_CORE])?;
     let mut committed = Committed::read(&root().join("tests/load/instructions.txt"))?;
     println!("one request through proxyd and {}, one connection at a time", programs.module.display());
     println!("  {:<6} {:<34} {:>12} {:>12} {:>11}", "", "", "instructions", "to committed", "allocations");
