@@ -21,7 +21,7 @@ use crate::compiler::Compiler;
 /// What the user has the compiler told, as cargo hands it to build scripts: words with 0x1f between them.
 const RUSTFLAGS: &str = env!("XTASK_RUSTFLAGS");
 
-/// Flags beside which ours make no sense: the user profiles by himself.
+/// Flags beside which ours make no sense: who sets them has a profile of another kind in mind.
 const OWN_PROFILE: [&str; 3] = ["profile-generate", "profile-use", "instrument-coverage"];
 
 /// How proxyd was built.
@@ -96,7 +96,7 @@ impl Guided {
     }
 
     fn build(&self, tool: &Path) -> Result<PathBuf> {
-        // Counters come here by default, but the training says where: this is for who else runs that program.
+        // Where counters go if that program is run by somebody else: the training says another place.
         let counters = self.dir.join("counters");
         let instrumented =
             self.proxyd("instrumented", &format!("-Cprofile-generate={}", counters.display()))?;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn who_profiles_by_himself_is_left_alone() {
+    fn flags_that_profile_already_stand_alone() {
         assert_eq!(may_guide(true, "-Ctarget-cpu=native"), Ok(()));
         assert_eq!(may_guide(false, ""), Err("--no-pgo".to_owned()));
         let refused = may_guide(true, "-Ctarget-cpu=native\x1f-Cprofile-use=mine.profdata").unwrap_err();
