@@ -1,5 +1,6 @@
 //! What the compiler says of itself.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -37,6 +38,22 @@ impl Compiler {
         let sysroot = rustc(&["--print", "sysroot"])?;
         Ok(PathBuf::from(sysroot.trim()).join("lib/rustlib").join(&self.host))
     }
+
+    /// The archive of a library that comes with the toolchain, as `std`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn library(&self, library: &str) -> Result<PathBuf> {
+        let dir = self.own_target()?.join("lib");
+        for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
+            let file = entry?.path();
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(&format!("lib{library}-")) && name.ends_with(".rlib") {
+                return Ok(file);
+            }
+        }
+        bail!("there is no library {library} in {}", dir.display())
+    }
 }
 
 /// The major version in `LLVM version: 22.1.2`, as the compiler says it, or in `LLVM version 22.1.2-rust`, as LLVM's own
@@ -66,6 +83,13 @@ mod tests {
         let known = Compiler { host: "aarch64-unknown-linux-gnu".into(), llvm: 22 };
         assert_eq!(Compiler::parse(said), Some(known));
         assert_eq!(Compiler::parse("host: aarch64-unknown-linux-gnu\n"), None);
+    }
+
+    #[test]
+    fn what_comes_with_the_toolchain_is_found_by_its_name() {
+        let compiler = Compiler::ask().unwrap();
+        assert!(compiler.library("std").unwrap().is_file());
+        assert!(compiler.library("no-such-library").is_err());
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `llvm-profdata`, which makes a profile of what counted programs leave behind. Both are LLVM's, and the format changes
-//! with its major versions: it has to be of the compiler's.
+//! What the toolchain has to have: the library that counts, and `llvm-profdata`, which makes a profile of what such
+//! programs leave behind. Both are LLVM's, and the format changes with its major versions.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,9 +13,11 @@ use crate::compiler::{Compiler, llvm_major};
 
 const NAME: &str = "llvm-profdata";
 
-/// The toolchain's own; if it has none, the system's of the same version, as where the compiler is the system's too. If
-/// there is none either, what to do about it.
+/// `llvm-profdata`: the toolchain's own; if it has none, the system's of the same version, as where the compiler is the
+/// system's too. If there is none either, or nothing counts, what to do about it.
 pub(super) fn find(compiler: &Compiler) -> Result<PathBuf, String> {
+    // Which some distributions build their compiler without.
+    compiler.library("profiler_builtins").map_err(|error| format!("{error:#}: take rustup's toolchain"))?;
     let own = compiler.own_target().map(|target| target.join("bin").join(NAME));
     let own = own.map_or_else(|_| NAME.into(), PathBuf::into_os_string);
     let candidates = [own, format!("{NAME}-{}", compiler.llvm).into(), NAME.into()];
@@ -53,11 +55,18 @@ mod tests {
 
     #[test]
     fn the_tool_of_another_llvm_is_none() {
-        let compiler = Compiler { host: "no-such-target".into(), llvm: 999 };
+        let compiler = Compiler { llvm: 999, ..Compiler::ask().unwrap() };
         let reason = find(&compiler).unwrap_err();
         assert!(
             reason.contains("of LLVM 999") && reason.contains("rustup component add llvm-tools"),
             "{reason}"
         );
+    }
+
+    #[test]
+    fn a_toolchain_that_cannot_count_is_told_apart() {
+        let compiler = Compiler { host: "no-such-target".into(), llvm: 22 };
+        let reason = find(&compiler).unwrap_err();
+        assert!(reason.contains("no-such-target") && reason.contains("rustup's toolchain"), "{reason}");
     }
 }
