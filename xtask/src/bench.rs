@@ -5,8 +5,9 @@ mod committed;
 mod hook;
 mod idle_modules;
 mod instructions;
+pub(crate) mod life;
 mod peers;
-mod rig;
+pub(crate) mod rig;
 mod scan;
 mod system_calls;
 

@@ -7,11 +7,13 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// A profile of Cargo.toml.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Profile(pub(crate) &'static str);
 
 impl Profile {
     pub(crate) const DEV: Self = Self("dev");
+    /// What is shipped.
+    pub(crate) const DIST: Self = Self("dist");
 
     /// Where cargo puts what it builds, below the target directory.
     fn dir(self) -> &'static str {

@@ -8,18 +8,24 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::cargo::{Profile, cargo, output_dir, root, run, target};
+use crate::cargo::{Profile, root, run, target};
 use crate::modules::{self, place};
+use crate::profile_guided;
 
 /// Lays out `out`: `bin/proxyd`, `modules/mod_*.so`, `conf/` with the unit files, `include/proxy_module.h`,
-/// `sdk/`.
+/// `sdk/`. What is shipped is guided by a profile if `guided` and the toolchain can.
 ///
 /// # Errors
 /// If something does not build or cannot be written.
-pub(crate) fn dist(profile: Profile, out: &Path) -> Result<()> {
-    run(cargo("build").args(["--quiet", "--package", "proxyd", "--bin", "proxyd", "--profile", profile.0]))?;
-    place(&output_dir(profile)?.join("proxyd"), &out.join("bin/proxyd"))?;
-    println!("built {}", out.join("bin/proxyd").display());
+pub(crate) fn dist(profile: Profile, guided: bool, out: &Path) -> Result<()> {
+    if profile == Profile::DIST {
+        let (proxyd, build) = profile_guided::build(guided)?;
+        place(&proxyd, &out.join("bin/proxyd"))?;
+        println!("built {}, {build}", out.join("bin/proxyd").display());
+    } else {
+        place(&profile_guided::build_plain(profile)?, &out.join("bin/proxyd"))?;
+        println!("built {}", out.join("bin/proxyd").display());
+    }
     modules::build(profile, &out.join("modules"))?;
     copy_dir(&root().join("conf"), &out.join("conf"))?;
     place(&root().join("crates/proxy-abi/include/proxy_module.h"), &out.join("include/proxy_module.h"))?;
@@ -35,7 +41,7 @@ pub(crate) fn dist(profile: Profile, out: &Path) -> Result<()> {
 /// If the tree cannot be built, or the demo fails.
 pub(crate) fn demo(keep: bool) -> Result<()> {
     let tree = target()?.join("tree");
-    dist(Profile::DEV, &tree)?;
+    dist(Profile::DEV, false, &tree)?;
     println!();
     let mut demo = Command::new(tree.join("bin/proxyd"));
     demo.arg("demo");

@@ -5,10 +5,12 @@
 mod bench;
 mod cargo;
 mod ci;
+mod compiler;
 mod dist;
 mod fuzz;
 mod loom;
 mod modules;
+mod profile_guided;
 mod prove;
 mod sanitize;
 mod suite;
@@ -30,10 +32,12 @@ Usage: cargo xtask VERB
   ci [--lints]                    fmt, tidy, clippy, docs, counted benchmarks, tests; warnings are errors. --lints stops before
                                   the benchmarks
   modules [--release] [--out DIR] build the modules as files
-  dist [--release] [--out DIR]    a tree that works wherever it is moved: DIR/bin/proxyd -d DIR
-  bench [--scenario A,B] [--rounds N] [--seconds N] [--quick] [--only-peers]
-                                  proxyd beside nginx, HAProxy and httpd, whichever are installed: speed, latency,
-                                  memory, in one run; a page in target/bench/peers
+  dist [--release [--no-pgo]] [--out DIR]
+                                  a tree that works wherever it is moved: DIR/bin/proxyd -d DIR. --release trains proxyd
+                                  and optimises it by what that has shown (PGO), --no-pgo does without
+  bench [--scenario A,B] [--rounds N] [--seconds N] [--quick] [--only-peers] [--no-pgo]
+                                  proxyd as it is shipped beside nginx, HAProxy and httpd, whichever are installed:
+                                  speed, latency, memory, in one run; a page in target/bench/peers
   bench instructions [--write]    instructions and system calls of one request, against the committed figures
   bench hook [--write]            what one trip through each balancer costs, and that it allocates nothing
   bench scan                      least requests over 1000 endpoints beside the same loop over a plain slice
@@ -70,12 +74,13 @@ fn run(args: &[String]) -> Result<()> {
         "test" => suite::test(options.flag("--long")?),
         "ci" => ci::check(!options.flag("--lints")?),
         "modules" => {
-            let profile = options.profile("dist")?;
+            let profile = options.profile();
             modules::build(profile, &options.out("modules")?)
         }
         "dist" => {
-            let profile = options.profile("dist")?;
-            dist::dist(profile, &options.out("tree")?)
+            let profile = options.profile();
+            let guided = !options.take("--no-pgo");
+            dist::dist(profile, guided, &options.out("tree")?)
         }
         "bench" => bench::run(&options.words),
         "prove" => prove::prove(&options.words),
@@ -118,10 +123,8 @@ impl Options {
         Ok(options)
     }
 
-    fn profile(&mut self, release: &'static str) -> Result<Profile> {
-        let is_release = self.words.iter().any(|word| word == "--release");
-        self.words.retain(|word| word != "--release");
-        Ok(if is_release { Profile(release) } else { Profile::DEV })
+    fn profile(&mut self) -> Profile {
+        if self.take("--release") { Profile::DIST } else { Profile::DEV }
     }
 
     /// `--out`, or `default` in the target directory; the last of the words.
@@ -134,11 +137,17 @@ impl Options {
         }
     }
 
+    /// Whether that word is there; the last of the words.
     fn flag(&mut self, name: &str) -> Result<bool> {
-        let is_given = self.words.iter().any(|word| word == name);
-        self.words.retain(|word| word != name);
+        let is_given = self.take(name);
         self.none()?;
         Ok(is_given)
+    }
+
+    fn take(&mut self, name: &str) -> bool {
+        let before = self.words.len();
+        self.words.retain(|word| word != name);
+        self.words.len() < before
     }
 
     fn none(&self) -> Result<()> {

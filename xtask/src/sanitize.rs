@@ -14,9 +14,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::cargo::{self, Profile, root, run, target};
+use crate::compiler::Compiler;
 use crate::modules;
 use reports::Reports;
 
@@ -104,12 +105,12 @@ impl Build {
         let target = target()?.join("sanitize").join(sanitizer.name());
         let reports = Reports::new(target.join("reports"))?;
         let symbolizer = symbolizer::place(&target.join("bin"))?;
-        let triple = host_triple()?;
+        let compiler = Compiler::ask()?;
         let linker = match sanitizer {
             Sanitizer::Address => None,
-            Sanitizer::Thread => Some(ordering::linker(&target.join("bin"), &triple)?),
+            Sanitizer::Thread => Some(ordering::linker(&target.join("bin"), &compiler)?),
         };
-        Ok(Self { sanitizer, triple, target, reports, symbolizer, linker })
+        Ok(Self { sanitizer, triple: compiler.host, target, reports, symbolizer, linker })
     }
 
     fn options(&self) -> Vec<(&'static str, String)> {
@@ -214,12 +215,4 @@ impl Build {
         tests.env("PROXYD_TEST_MODE", "shared").env("PROXYD_MODULES", self.module_files());
         run(tests.env("PROXYD_TEST_C_FLAGS", self.c_flags()))
     }
-}
-
-/// The triple that this toolchain builds for by itself.
-fn host_triple() -> Result<String> {
-    let output = Command::new("rustc").arg("-vV").output().context("rustc cannot be run")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).context("rustc -vV names no host")
 }

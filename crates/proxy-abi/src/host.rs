@@ -14,7 +14,9 @@ pub const STATIC_MODULE: u32 = 1;
 /// Opaque: what `init` registers with. Nothing counts unless `init` returns OK.
 #[repr(C)]
 pub struct Registrar {
-    opaque: [u8; 0],
+    // Atomic in all opaque types: behind a reference to plain bytes, the compiler may take it that nothing changes, and
+    // what the host has there does.
+    opaque: [AtomicU8; 0],
 }
 
 impl fmt::Debug for Registrar {
@@ -27,7 +29,7 @@ impl fmt::Debug for Registrar {
 /// asked for it.
 #[repr(C)]
 pub struct Runner {
-    opaque: [u8; 0],
+    opaque: [AtomicU8; 0],
 }
 
 impl fmt::Debug for Runner {
@@ -39,7 +41,7 @@ impl fmt::Debug for Runner {
 /// Opaque: a piece of configuration.
 #[repr(C)]
 pub struct Value {
-    opaque: [u8; 0],
+    opaque: [AtomicU8; 0],
 }
 
 impl fmt::Debug for Value {

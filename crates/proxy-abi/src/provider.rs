@@ -5,6 +5,7 @@
 
 use core::ffi::c_void;
 use core::fmt;
+use core::sync::atomic::AtomicU8;
 
 use crate::hook::signed_text;
 use crate::{Bytes, Crosses, HookFn, Text, signature};
@@ -72,7 +73,7 @@ pub struct ProviderDecl<'a> {
 /// `init` asked for it.
 #[repr(C)]
 pub struct Provider {
-    opaque: [u8; 0],
+    opaque: [AtomicU8; 0],
 }
 
 impl fmt::Debug for Provider {
@@ -84,7 +85,7 @@ impl fmt::Debug for Provider {
 /// Opaque: the function that was found; lives as long.
 #[repr(C)]
 pub struct Provided {
-    opaque: [u8; 0],
+    opaque: [AtomicU8; 0],
 }
 
 impl fmt::Debug for Provided {

@@ -132,7 +132,7 @@ struct Bench {
 
 impl Bench {
     fn build() -> Result<Self> {
-        let profile = Profile("dist");
+        let profile = Profile::DIST;
         run_command(cargo("build").args(["--quiet", "--package", "hook-cost", "--profile", profile.0]))?;
         let out = target()?.join("bench");
         for balancer in BALANCERS {

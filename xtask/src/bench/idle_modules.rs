@@ -5,15 +5,14 @@
 //! requests; the difference is free of what starting and loading cost.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::callgrind::{self, Counts};
-use super::rig::{self, Origin, Programs, Running, free_port};
+use super::life::Life;
+use super::rig::{self, LOAD_CORE, Origin, Programs};
 use crate::cargo::{root, run as run_command};
 
 /// Modules beside the balancer.
@@ -37,7 +36,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     let dir = rig::directory("idle-modules")?;
     let programs = Programs::build(&dir)?;
     let modules = build_idle(&dir)?;
-    let origin = Origin::start(&programs, 2)?;
+    let origin = Origin::start(&programs, 2, &[LOAD_CORE])?;
     let bench = Bench { dir, programs, origin };
     println!("one request through the whole server, GET, 128 B, keep-alive: instructions in user space");
     let alone = bench.per_request(&[])?;
@@ -86,48 +85,19 @@ impl Bench {
 
     /// One life of the server under callgrind.
     fn count(&self, idle: &[(String, PathBuf)], requests: u64) -> Result<Counts> {
-        let addr = free_port()?;
-        let conf = self.dir.join("proxyd.conf");
-        fs::write(&conf, self.configuration(addr, idle))?;
         let profile = self.dir.join(format!("callgrind.{}.{requests}", idle.len()));
-        let output = self.dir.join("proxyd.out");
-        let file = File::create(&output)?;
+        let mut lines = String::new();
+        for (ident, file) in idle {
+            let _ = writeln!(lines, "LoadModule {ident} {}", file.display());
+        }
+        let (programs, origin, dir) = (&self.programs, &self.origin, &self.dir);
+        let life = Life { programs, origin, dir, lines: &lines, log: false };
         let mut command = callgrind::command(&profile);
-        command.arg(&self.programs.proxyd).arg("-d").arg(&self.dir).arg("-f").arg(&conf);
-        let child = command.stdout(file.try_clone()?).stderr(file).stdin(Stdio::null()).spawn()?;
-        let mut running = Running::new(child);
-        running
-            .wait_for(addr)
-            .with_context(|| format!("proxyd under callgrind: see {}", output.display()))?;
-        self.send(addr, requests)?;
+        command.arg(&programs.proxyd);
+        let (running, addr) = life.start(command)?;
+        life.send_counted(addr, &["size=128"], requests)?;
         running.stop()?;
         callgrind::read(&profile)
-    }
-
-    fn configuration(&self, addr: SocketAddr, idle: &[(String, PathBuf)]) -> String {
-        let mut text = format!(
-            "Listen {addr}\nExecutors 1\nErrorLog {}\nLogLevel warn\nLoadModule proxy_lb_module {}\n",
-            self.dir.join("error.log").display(),
-            self.programs.module.display()
-        );
-        for (ident, file) in idle {
-            let _ = writeln!(text, "LoadModule {ident} {}", file.display());
-        }
-        for origin in &self.origin.addrs {
-            let _ = writeln!(text, "LBServerCluster origins http://{origin}");
-        }
-        text + "LBProxyPass / origins\n"
-    }
-
-    fn send(&self, addr: SocketAddr, requests: u64) -> Result<()> {
-        let mut load = self.programs.load();
-        load.arg(format!("addr={addr}")).args(["size=128".to_owned(), format!("count={requests}")]);
-        let sent = load.stdout(Stdio::piped()).output().context("the client cannot be started")?;
-        let said = String::from_utf8_lossy(&sent.stdout);
-        if !sent.status.success() || !said.contains(&format!("requests={requests} errors=0 ")) {
-            bail!("{} {}", said.trim(), String::from_utf8_lossy(&sent.stderr).trim());
-        }
-        Ok(())
     }
 }
 

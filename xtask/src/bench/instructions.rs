@@ -4,16 +4,15 @@
 //! with different counts of requests; the difference is free of what starting and connecting cost. The figures that
 //! were agreed stand in `tests/load/instructions.txt`; growth beyond 3 % of one fails.
 
-use std::fs::{self, File};
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use super::callgrind::{self, PerRound, per_round};
 use super::committed::Committed;
-use super::rig::{self, Origin, Programs, Running, free_port};
+use super::life::Life;
+use super::rig::{self, LOAD_CORE, Origin, Programs, Running};
 use super::system_calls;
 use crate::cargo::root;
 
@@ -71,7 +70,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     }
     let dir = rig::directory("instructions")?;
     let programs = Programs::build(&dir)?;
-    let origin = Origin::start(&programs, 2)?;
+    let origin = Origin::start(&programs, 2, &[LOAD_CORE])?;
     let mut committed = Committed::read(&root().join("tests/load/instructions.txt"))?;
     println!("one request through proxyd and {}, one connection at a time", programs.module.display());
     println!("  {:<6} {:<34} {:>12} {:>12} {:>11}", "", "", "instructions", "to committed", "allocations");
@@ -139,37 +138,9 @@ fn live(
     requests: u64,
     mut observer: Command,
 ) -> Result<Running> {
-    let addr = free_port()?;
-    let conf = dir.join("proxyd.conf");
-    fs::write(&conf, conf_text(case, programs, origin, dir, addr))?;
-    let output = dir.join("proxyd.out");
-    let file = File::create(&output)?;
-    observer.arg(&programs.proxyd).arg("-d").arg(dir).arg("-f").arg(&conf);
-    let child = observer.stdout(file.try_clone()?).stderr(file).stdin(Stdio::null()).spawn()?;
-    let mut running = Running::new(child);
-    running.wait_for(addr).with_context(|| format!("proxyd, observed: see {}", output.display()))?;
-    let mut load = programs.load();
-    load.arg(format!("addr={addr}")).args(case.words).arg(format!("count={requests}"));
-    let figures = load.stdout(Stdio::piped()).output().context("the clients cannot be started")?;
-    let said = String::from_utf8_lossy(&figures.stdout);
-    if !figures.status.success() || !said.contains(&format!("requests={requests} errors=0 ")) {
-        bail!("{}: {} {}", case.name, said.trim(), String::from_utf8_lossy(&figures.stderr).trim());
-    }
+    observer.arg(&programs.proxyd);
+    let life = Life { programs, origin, dir, lines: "", log: case.log };
+    let (running, addr) = life.start(observer).context(case.name)?;
+    life.send_counted(addr, case.words, requests).context(case.name)?;
     Ok(running)
-}
-
-fn conf_text(case: &Case, programs: &Programs, origin: &Origin, dir: &Path, addr: SocketAddr) -> String {
-    let mut text = format!(
-        "Listen {addr}\nExecutors 1\nErrorLog {}\nLogLevel warn\nLoadModule proxy_lb_module {}\n",
-        dir.join("error.log").display(),
-        programs.module.display()
-    );
-    for origin in &origin.addrs {
-        text.push_str(&format!("LBServerCluster origins http://{origin}\n"));
-    }
-    text.push_str("LBProxyPass / origins\n");
-    if case.log {
-        text.push_str(&format!("CustomLog {} combined\n", dir.join("access.log").display()));
-    }
-    text
 }

@@ -23,7 +23,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use super::rig::{self, Origin, Programs};
+use super::rig::{self, LOAD_CORE, Origin, Programs};
+use crate::profile_guided;
 use check::Check;
 use options::Options;
 use page::Part;
@@ -66,9 +67,11 @@ impl Bench {
 pub(crate) fn run(words: &[String]) -> Result<()> {
     let options = Options::parse(words)?;
     let dir = rig::directory("peers")?;
-    let programs = Programs::build(&dir)?;
+    // With --only-peers nobody would see that build.
+    let (proxyd, build) = profile_guided::build(options.guided && !options.only_peers)?;
+    let programs = Programs::around(proxyd, &dir)?;
     let descriptors = rig::raise_descriptors();
-    let origin = Origin::start(&programs, 2)?;
+    let origin = Origin::start(&programs, 2, &[LOAD_CORE])?;
     let mut proxies: Vec<Proxy> = if options.only_peers { Vec::new() } else { vec![Proxy::own(&programs)] };
     let mut missing = Vec::new();
     for kind in Kind::PEERS {
@@ -81,6 +84,9 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     about.push(("descriptors", descriptors.to_string()));
     about.push(("rounds", format!("{} of {} s, interleaved; medians", options.rounds, options.seconds)));
     about.extend(proxies.iter().map(|proxy| (proxy.kind.name(), proxy.version.clone())));
+    if !options.only_peers {
+        about.push(("build", format!("proxyd is {build}")));
+    }
     about.extend(
         missing
             .iter()

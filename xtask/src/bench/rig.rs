@@ -13,7 +13,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::cargo::{Profile, cargo, output_dir, run, target};
-use crate::modules;
+use crate::{modules, profile_guided};
 
 /// Where the proxy runs.
 pub(crate) const PROXY_CORE: usize = 0;
@@ -35,19 +35,26 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds them as they are shipped; module files are placed in `out`.
+    /// Builds them; module files are placed in `out`. proxyd is built without a profile of its own runs, so that its
+    /// figures do not change with what a training has seen.
     ///
     /// # Errors
     /// If one does not build.
     pub(crate) fn build(out: &Path) -> Result<Self> {
-        let profile = Profile("dist");
-        for package in ["proxyd", "bench-load"] {
-            run(cargo("build").args(["--quiet", "--bins", "--package", package, "--profile", profile.0]))?;
-        }
+        Self::around(profile_guided::build_plain(Profile::DIST)?, out)
+    }
+
+    /// Builds what a given `proxyd` runs with.
+    ///
+    /// # Errors
+    /// If one does not build.
+    pub(crate) fn around(proxyd: PathBuf, out: &Path) -> Result<Self> {
+        let profile = Profile::DIST;
+        run(cargo("build").args(["--quiet", "--bins", "--package", "bench-load", "--profile", profile.0]))?;
         let module = modules::build_package("mod-proxy-lb", profile, out)?;
         let built = output_dir(profile)?;
         Ok(Self {
-            proxyd: built.join("proxyd"),
+            proxyd,
             module,
             load: built.join("load"),
             origin: built.join("origin"),
@@ -84,20 +91,30 @@ pub(crate) fn raise_descriptors() -> u64 {
     now.current.unwrap_or(hard)
 }
 
-/// Starts `command` on `cores`: a child inherits the cores of the thread that starts it.
+/// Starts `command` on `cores`, wherever the system likes if there are none: a child inherits the cores of the thread
+/// that starts it.
 ///
 /// # Errors
 /// If the machine lacks a core, or the program cannot be started.
 pub(crate) fn spawn_on(cores: &[usize], command: &mut Command) -> Result<Child> {
+    if cores.is_empty() {
+        return started(command);
+    }
     let before = sched_getaffinity(None)?;
     let mut wanted = CpuSet::new();
     cores.iter().for_each(|core| wanted.set(*core));
     let on = || cores.iter().map(usize::to_string).collect::<Vec<_>>().join(" and ");
     sched_setaffinity(None, &wanted)
         .with_context(|| format!("core {} is not to be had; a benchmark wants two cores", on()))?;
-    let child = command.spawn();
+    let child = started(command);
     sched_setaffinity(None, &before)?;
-    child.with_context(|| format!("{} cannot be started", Path::new(command.get_program()).display()))
+    child
+}
+
+fn started(command: &mut Command) -> Result<Child> {
+    command
+        .spawn()
+        .with_context(|| format!("{} cannot be started", Path::new(command.get_program()).display()))
 }
 
 /// A program that runs until this goes out of scope.
@@ -218,14 +235,14 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Starts one that listens at `count` addresses.
+    /// Starts one on `cores` that listens at `count` addresses.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub(crate) fn start(programs: &Programs, count: usize) -> Result<Self> {
+    pub(crate) fn start(programs: &Programs, count: usize, cores: &[usize]) -> Result<Self> {
         let mut command = Command::new(&programs.origin);
         command.arg(count.to_string()).stdout(Stdio::piped());
-        let mut child = spawn_on(&[LOAD_CORE], &mut command)?;
+        let mut child = spawn_on(cores, &mut command)?;
         let out = child.stdout.take().context("the origin has an output")?;
         let mut line = String::new();
         let running = Running::new(child);

@@ -31,7 +31,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     if let Some(word) = words.first() {
         bail!("{word} means nothing to bench scan");
     }
-    let profile = Profile("dist");
+    let profile = Profile::DIST;
     run_command(cargo("build").args(["--quiet", "--package", "hook-cost", "--profile", profile.0]))?;
     let out = target()?.join("bench");
     let module = modules::build_package("mod-lb-least", profile, &out)?;

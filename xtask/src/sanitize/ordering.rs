@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::cargo::run;
+use crate::compiler::Compiler;
 
 /// Ends of the functions' mangled names, and their wrappers in C, where `REAL` and `WRAP` are the two functions.
 const WRAPPED: &[(&str, &str)] = &[
@@ -70,9 +71,9 @@ const DECREMENT: (&str, &str) = (
 ///
 /// # Errors
 /// If the library has other functions than those, or something cannot be written or compiled.
-pub(super) fn linker(dir: &Path, triple: &str) -> Result<PathBuf> {
+pub(super) fn linker(dir: &Path, compiler: &Compiler) -> Result<PathBuf> {
     fs::create_dir_all(dir)?;
-    let library = fs::read(library(triple)?)?;
+    let library = fs::read(compiler.library("std")?)?;
     let (mut source, mut flags) = (HEAD.to_owned(), String::new());
     for (number, (end, wrapper)) in WRAPPED.iter().enumerate() {
         let name = symbol(&library, end).with_context(|| {
@@ -107,21 +108,6 @@ fn wrapped(number: usize, name: &str, wrapper: &str) -> String {
         format!("{} __asm__(\"{prefix}{name}\");\n", head.replace(&wrap, function))
     };
     declared(&real, "__real_") + &declared(&wrap, "__wrap_") + &definition + "\n"
-}
-
-/// The archive of the standard library.
-fn library(triple: &str) -> Result<PathBuf> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).output()?;
-    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let dir = sysroot.join("lib/rustlib").join(triple).join("lib");
-    for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
-        let file = entry?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("libstd-") && name.ends_with(".rlib") {
-            return Ok(file);
-        }
-    }
-    bail!("there is no standard library in {}", dir.display())
 }
 
 /// The name in a table of names, each between zeros, that ends so.

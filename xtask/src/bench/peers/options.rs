@@ -15,15 +15,18 @@ pub(crate) struct Options {
     pub(crate) seconds: f64,
     /// proxyd is left out, and nothing is compared.
     pub(crate) only_peers: bool,
+    /// proxyd is built guided by a profile, if the toolchain can.
+    pub(crate) guided: bool,
 }
 
 impl Options {
-    /// Reads `--scenario A,B`, `--rounds N`, `--seconds N`, `--quick`, `--only-peers`.
+    /// Reads `--scenario A,B`, `--rounds N`, `--seconds N`, `--quick`, `--only-peers`, `--no-pgo`.
     ///
     /// # Errors
     /// If a word is unknown or lacks its value.
     pub(crate) fn parse(words: &[String]) -> Result<Self> {
-        let mut options = Self { scenarios: Vec::new(), rounds: 5, seconds: 3.0, only_peers: false };
+        let mut options =
+            Self { scenarios: Vec::new(), rounds: 5, seconds: 3.0, only_peers: false, guided: true };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("{word} wants a value"));
@@ -33,8 +36,10 @@ impl Options {
                 "--seconds" => options.seconds = value()?.parse().context("--seconds wants a number")?,
                 "--quick" => (options.rounds, options.seconds) = (2, 1.0),
                 "--only-peers" => options.only_peers = true,
+                "--no-pgo" => options.guided = false,
                 _ => bail!(
-                    "bench does not know {word}; it knows --scenario A,B --rounds N --seconds N --quick --only-peers"
+                    "bench does not know {word}; it knows --scenario A,B --rounds N --seconds N --quick \
+                     --only-peers --no-pgo"
                 ),
             }
         }
@@ -69,6 +74,7 @@ mod tests {
         assert_eq!((options.rounds, options.seconds, options.only_peers), (3, 1.0, false));
         assert!(options.wants("S4") && !options.wants("S2"));
         assert!(parse("").unwrap().wants("idle"));
+        assert!(parse("").unwrap().guided && !parse("--no-pgo").unwrap().guided);
     }
 
     #[test]
