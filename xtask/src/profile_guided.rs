@@ -1,5 +1,5 @@
 //! proxyd as it is shipped: built twice, the second time optimised for what a run of the first one has shown, which is
-//! known as profile-guided optimisation. `training` is that run.
+//! known as profile-guided optimisation. `training` is that run, and the same once more with what came of it.
 //!
 //! Both builds are kept below `target/profile-guided`, out of the way of all others, and name their target, so that
 //! their flags do not reach build scripts and macros. Where nothing has changed cargo builds nothing, and a profile is
@@ -101,7 +101,14 @@ impl Guided {
         let instrumented =
             self.proxyd("instrumented", &format!("-Cprofile-generate={}", counters.display()))?;
         let profile = self.profile(&instrumented, tool)?;
-        self.proxyd("optimised", &format!("-Cprofile-use={}", profile.display()))
+        let guided = self.proxyd("optimised", &format!("-Cprofile-use={}", profile.display()))?;
+        let proved = self.dir.join(format!("{:016x}.proved", key(&guided)?));
+        if !proved.is_file() {
+            println!("proving {}", guided.display());
+            training::prove(&guided, &self.dir.join("proof"))?;
+            fs::write(&proved, "").with_context(|| proved.display().to_string())?;
+        }
+        Ok(guided)
     }
 
     /// The profile of that program; taken, unless there is one.
@@ -120,7 +127,7 @@ impl Guided {
     fn forget_the_last(&self) -> Result<()> {
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "profdata") {
+            if path.extension().is_some_and(|extension| extension == "profdata" || extension == "proved") {
                 fs::remove_file(&path).with_context(|| path.display().to_string())?;
             }
         }

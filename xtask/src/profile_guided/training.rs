@@ -36,28 +36,51 @@ pub(super) const LOADS: &[Load] = &[
 /// # Errors
 /// If it does not start, does not answer, does not end in order, or leaves no counters.
 pub(super) fn train(instrumented: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
+    // A name without the process: the children that try modules may write nothing, and have no part in this.
+    let names = ["plain", "logging"].map(|name| dir.join(format!("{name}.profraw")));
+    lives(instrumented, dir, &names.each_ref().map(|name| Some(&**name)))
+        .context("the training has failed, `--no-pgo` does without")?;
+    for counters in &names {
+        // They are written where a process ends in order, and nowhere else.
+        if fs::metadata(counters).map_or(0, |file| file.len()) == 0 {
+            bail!(
+                "{} has left no counters in {}: what was wrong stands in proxyd.out beside it",
+                instrumented.display(),
+                counters.display()
+            );
+        }
+    }
+    Ok(names.into())
+}
+
+/// Runs the program that came of it under the same loads: what is optimised the most shows faults that no other build
+/// does.
+///
+/// # Errors
+/// If it does not start, does not answer, or does not end in order.
+pub(super) fn prove(guided: &Path, dir: &Path) -> Result<()> {
+    lives(guided, dir, &[None, None])
+        .with_context(|| format!("{} does not stand what it was made for", guided.display()))
+}
+
+/// A life without an access log and one with it, each of which may count.
+fn lives(proxyd: &Path, dir: &Path, counters: &[Option<&Path>; 2]) -> Result<()> {
     if dir.exists() {
         fs::remove_dir_all(dir).with_context(|| dir.display().to_string())?;
     }
     fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-    let programs = Programs::around(instrumented.to_owned(), dir)?;
+    let programs = Programs::around(proxyd.to_owned(), dir)?;
     let origin = Origin::start(&programs, 2, &[])?;
-    [false, true]
-        .into_iter()
-        .map(|log| {
-            let life = Life { programs: &programs, origin: &origin, dir, lines: "", log };
-            live(&life, if log { "logging" } else { "plain" })
-                .context("the training has failed, `--no-pgo` does without")
-        })
-        .collect()
+    for (log, counters) in [false, true].into_iter().zip(counters) {
+        live(&Life { programs: &programs, origin: &origin, dir, lines: "", log }, *counters)?;
+    }
+    Ok(())
 }
 
 /// One life of the server, under the loads that are for it.
-fn live(life: &Life<'_>, name: &str) -> Result<PathBuf> {
-    // A name without the process: the children that try modules may write nothing, and have no part in this.
-    let counters = life.dir.join(format!("{name}.profraw"));
+fn live(life: &Life<'_>, counters: Option<&Path>) -> Result<()> {
     let mut command = Command::new(&life.programs.proxyd);
-    command.env("LLVM_PROFILE_FILE", &counters);
+    command.envs(counters.map(|counters| ("LLVM_PROFILE_FILE", counters)));
     let (running, addr) = life.start(command)?;
     for load in LOADS.iter().filter(|load| load.log == life.log) {
         let answered = life.send(addr, load.words)?;
@@ -66,15 +89,5 @@ fn live(life: &Life<'_>, name: &str) -> Result<PathBuf> {
         }
         println!("  {:<6} {answered:>8} requests", load.name);
     }
-    // They are written where a process ends in order, and nowhere else.
-    running.stop()?;
-    let written = fs::metadata(&counters).map_or(0, |file| file.len());
-    if written == 0 {
-        bail!(
-            "{} has left no counters in {}: what was wrong stands in proxyd.out beside it",
-            life.programs.proxyd.display(),
-            counters.display()
-        );
-    }
-    Ok(counters)
+    running.stop()
 }
