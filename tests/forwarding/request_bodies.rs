@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use super::{passed_on, server};
 use crate::support::origin::{Origin, ok, read_head};
+use crate::support::wait::until_true;
 
 #[test]
 fn a_body_with_a_length_goes_on_with_it() {
@@ -19,6 +20,23 @@ fn a_chunked_body_goes_on_whole_without_its_extensions() {
     assert_eq!(seen.body, b"hello world");
     assert_eq!((seen.field("Content-Length"), seen.field("Transfer-Encoding")), (None, Some("chunked")));
     assert!(!seen.raw.windows(3).any(|bytes| bytes == b"a=b"));
+}
+
+/// However much of it is there at once: the end of a body that is refused must not be sent on.
+#[test]
+fn a_chunked_body_over_the_limit_never_arrives_whole() {
+    let origin = Origin::named("whole");
+    let server = server(&origin, "LimitRequestBody 65536\n");
+    let body = |chunks: usize| ["3e8\r\n", &"x".repeat(1000), "\r\n"].concat().repeat(chunks) + "0\r\n\r\n";
+    let post = |body: &str| format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+    for chunks in [66, 70, 100, 131, 500] {
+        let mut client = server.client();
+        client.try_send(post(&body(chunks)).as_bytes());
+        assert_eq!(client.response().status, 413, "{chunks} chunks");
+        until_true("the end of the connection to the endpoint", || origin.open() == 0);
+        assert_eq!(origin.count(), 0, "{chunks} chunks");
+    }
+    assert_eq!(server.send(&post(&body(65))).text(), "whole");
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(crate) enum Stopped {
     Write,
     /// The body is not framed as it should be.
     Malformed(&'static str),
+    /// The body has more content than it may have.
+    TooLong,
 }
 
 /// The receiver of a body is asked for room whenever it has taken so many bytes: at most one system call more for
@@ -61,6 +63,8 @@ pub(crate) struct Flow {
     may_pipe: bool,
     decoder: ChunkedDecoder,
     source: Source,
+    /// How much content a body in chunks may have; whether another's length may be is seen before it begins.
+    most: u64,
     /// The receiver gets chunks.
     chunks: bool,
     /// The receiver takes trailers.
@@ -94,6 +98,7 @@ impl Flow {
             may_pipe: false,
             decoder: ChunkedDecoder::new(&Limits::default()),
             source: Source::Ended,
+            most: u64::MAX,
             chunks: false,
             trailers: false,
             closed: true,
@@ -112,10 +117,16 @@ impl Flow {
             self.decoder.reset(limits);
         }
         self.source = if source == Source::Length(0) { Source::Ended } else { source };
+        self.most = u64::MAX;
         self.chunks = chunks;
         self.trailers = trailers;
         self.closed = !chunks;
         self.may_pipe = !chunks;
+    }
+
+    /// Bounds the content of the body that has begun. What is beyond is never written, nor an end to it.
+    pub(crate) const fn bound(&mut self, most: u64) {
+        self.most = most;
     }
 
     /// Ends the exchange: counters and texts are as new; raw bytes stay.
@@ -290,7 +301,12 @@ impl Flow {
                 let all = self.window.raw().len();
                 self.window.adopt(0..all, all);
             }
-            Source::Chunked => self.decode()?,
+            Source::Chunked => {
+                self.decode()?;
+                if self.content + self.window.content().len() as u64 > self.most {
+                    return Err(Stopped::TooLong);
+                }
+            }
             Source::Ended => {}
         }
         let content = self.window.content().len() as u64;

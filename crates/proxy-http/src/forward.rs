@@ -104,15 +104,12 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
         Err(why) => return unconnected(job, sides, &trylist, why).await,
     };
     write_head(job, sides.up, upstream.connection.endpoint);
+    sides.up.bound(settings.body_limit.unwrap_or(u64::MAX));
     loop {
         let endpoint = upstream.connection.endpoint;
         // Staged with the head, so that both leave in one call.
         if let Err(stopped) = sides.up.stage() {
             let ending = Ending::Refuse(Fault::bad_body(stopped));
-            return report(job, sides, &mut trylist, endpoint, ending, &exchange::Figures::default()).await;
-        }
-        if is_over_limit(job, sides.up) {
-            let ending = Ending::Refuse(Fault::BODY_LIMIT);
             return report(job, sides, &mut trylist, endpoint, ending, &exchange::Figures::default()).await;
         }
         let body = sides.up.has_ended().then(|| sides.up.window.mark());
@@ -294,12 +291,6 @@ impl Sides<'_> {
             repeatable: job.request.method().is_idempotent(),
         }
     }
-}
-
-/// Whether more of the body has come than LimitRequestBody allows; of a body whose length is announced nothing is
-/// sent in the first place.
-fn is_over_limit(job: &Job<'_>, up: &Flow) -> bool {
-    job.routed.settings.body_limit.is_some_and(|limit| up.content > limit)
 }
 
 /// Puts the request's head, as this endpoint gets it, where it goes out first.

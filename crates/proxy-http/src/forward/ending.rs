@@ -101,10 +101,11 @@ impl Fault {
         result: OutcomeResult::CANCELLED,
     };
 
-    /// The client's body is not what it announced.
+    /// The client's body is not what it announced, or larger than it may be.
     pub(crate) const fn bad_body(stopped: Stopped) -> Self {
         let reason = match stopped {
             Stopped::Malformed(reason) => reason,
+            Stopped::TooLong => return Self::BODY_LIMIT,
             _ => "body is malformed",
         };
         Self { status: 400, detail: reason, event: "bad_request", reason, result: OutcomeResult::CANCELLED }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::ending::{Ending, Fault};
 use super::response::ENDPOINT_LIMITS;
 use super::silence::Silence;
-use super::{Job, Sides, is_over_limit};
+use super::{Job, Sides};
 use crate::flow::Stopped;
 use crate::upstream::{EndpointConnection, Upstream};
 
@@ -132,10 +132,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
                 Poll::Ready(Ok(())) => self.upload = Upload::Done,
                 Poll::Ready(Err(Stopped::Write)) => self.upload = Upload::Refused,
                 Poll::Ready(Err(Stopped::Read | Stopped::Truncated)) => return Err(Ending::ClientGone),
-                Poll::Ready(Err(malformed)) => return Err(self.spoilt(Fault::bad_body(malformed))),
-            }
-            if is_over_limit(self.job, self.sides.up) {
-                return Err(self.spoilt(Fault::BODY_LIMIT));
+                Poll::Ready(Err(bad)) => return Err(self.spoilt(Fault::bad_body(bad))),
             }
         }
         match self.upload {
@@ -159,8 +156,8 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
                 drop(spares);
                 self.poll_client(cx)
             }
-            Poll::Ready(Err(malformed @ Stopped::Malformed(_))) => {
-                Err(self.spoilt(Fault::bad_body(malformed)))
+            Poll::Ready(Err(bad @ (Stopped::Malformed(_) | Stopped::TooLong))) => {
+                Err(self.spoilt(Fault::bad_body(bad)))
             }
             Poll::Ready(Err(_)) => Err(Ending::ClientGone),
         }
@@ -252,7 +249,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
             Poll::Ready(Err(Stopped::Malformed(reason))) => {
                 return Err(Ending::Cut(Fault::bad_response(reason)));
             }
-            Poll::Ready(Err(Stopped::Read | Stopped::Truncated)) => {
+            Poll::Ready(Err(Stopped::Read | Stopped::Truncated | Stopped::TooLong)) => {
                 return Err(Ending::Cut(Fault::TRUNCATED));
             }
         };
