@@ -177,6 +177,8 @@ pub struct VirtualServer {
     pub mappings: Vec<Mapping>,
     /// ProxyPassReverse, in file order.
     pub reverse: Vec<Reverse>,
+    /// ProxyPassReverseCookieDomain and ProxyPassReverseCookiePath, in file order.
+    pub cookies: Vec<CookieRule>,
     /// CustomLog; a virtual host without any uses the main server's.
     pub access_logs: Vec<AccessLog>,
 }
@@ -298,6 +300,8 @@ pub struct Location {
     pub mappings: Vec<Mapping>,
     /// ProxyPassReverse in it; the public path is the Location's.
     pub reverse: Vec<Reverse>,
+    /// ProxyPassReverseCookieDomain and ProxyPassReverseCookiePath in it.
+    pub cookies: Vec<CookieRule>,
     /// Where it begins.
     pub span: Span,
 }
@@ -346,6 +350,26 @@ pub struct Reverse {
     pub url: String,
     /// Where it was written.
     pub span: Span,
+}
+
+/// ProxyPassReverseCookieDomain or ProxyPassReverseCookiePath.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieRule {
+    /// What of a Set-Cookie field it is about.
+    pub attribute: CookieAttribute,
+    /// What the endpoint says: a host name, or a path.
+    pub internal: String,
+    /// What stands for it outside.
+    pub public: String,
+}
+
+/// An attribute of a cookie that names a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieAttribute {
+    /// The hosts that get the cookie.
+    Domain,
+    /// The paths that get it.
+    Path,
 }
 
 /// CustomLog.

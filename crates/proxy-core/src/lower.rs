@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use proxy_config::{Diagnostic, Diagnostics, Input, Loader, Node, Sources, Span, Tree, Word, nearest};
 
-use crate::conf::{Location, Mapping, ProxyOverrides, Reverse, ServerConf, VirtualAddr, VirtualServer};
+use crate::conf::{
+    CookieRule, Location, Mapping, ProxyOverrides, Reverse, ServerConf, VirtualAddr, VirtualServer,
+};
 use crate::limits::ClientOverrides;
 use crate::load_module::{FailedLoad, ModuleReader};
 use crate::module::{LoadModules, ModuleCode, ModuleInfo};
@@ -183,6 +185,14 @@ impl<'m> Lowering<'m> {
         match &mut self.location {
             Some(location) => &mut location.reverse,
             None => &mut self.conf.servers[self.server].reverse,
+        }
+    }
+
+    /// Where rules about cookies of the innermost section go.
+    pub(crate) fn cookies(&mut self) -> &mut Vec<CookieRule> {
+        match &mut self.location {
+            Some(location) => &mut location.cookies,
+            None => &mut self.conf.servers[self.server].cookies,
         }
     }
 

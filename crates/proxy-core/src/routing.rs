@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use proxy_config::{Diagnostic, Span};
 
 pub use hosts::HostGroup;
-pub use route::{ReverseRule, Route};
+pub use route::{Renames, ReverseRule, Route};
 
 use crate::conf::{MapTarget, ProxySettings, VirtualServer};
 use crate::limits::ClientLimits;
@@ -65,7 +65,7 @@ pub struct Server {
     aliases: Vec<String>,
     client: ClientLimits,
     settings: ProxySettings,
-    reverse: Vec<ReverseRule>,
+    reverse: Renames,
     /// The longest path first.
     locations: Vec<Place>,
     /// Those of Locations first.
@@ -77,7 +77,7 @@ pub struct Server {
 struct Place {
     path: Vec<u8>,
     settings: ProxySettings,
-    reverse: Vec<ReverseRule>,
+    reverse: Renames,
 }
 
 /// One line of the mapping list.
@@ -95,8 +95,8 @@ pub struct Routed<'g> {
     pub server: &'g Server,
     /// How it is passed on.
     pub settings: &'g ProxySettings,
-    /// What its endpoint calls things, and what they are called outside; the first that fits counts.
-    pub reverse: &'g [ReverseRule],
+    /// What its endpoint calls things, and what they are called outside.
+    pub reverse: &'g Renames,
     /// Where it goes; nowhere if no mapping fits, or one excludes it.
     pub route: Option<&'g Route>,
 }

@@ -131,6 +131,7 @@ fn location(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> 
         proxy: ProxyOverrides::default(),
         mappings: Vec::new(),
         reverse: Vec::new(),
+        cookies: Vec::new(),
         span: node.span(),
     };
     lowering.enter_location(node, location);

@@ -3,6 +3,7 @@
 mod client;
 mod clusters;
 mod containment;
+mod cookies;
 mod hosts;
 mod logs;
 mod mappings;

@@ -2,8 +2,8 @@
 
 use proxy_config::Diagnostic;
 
-use super::{Clusters, Entry, HostGroup, Place, ReverseRule, Route, Server, Servers};
-use crate::conf::{Location, MapTarget, Mapping, Reverse, VirtualServer};
+use super::{Clusters, Entry, HostGroup, Place, Renames, ReverseRule, Route, Server, Servers};
+use crate::conf::{CookieRule, Location, MapTarget, Mapping, Reverse, VirtualServer};
 use crate::origin::Origin;
 use crate::path::has_prefix;
 
@@ -34,10 +34,10 @@ struct Compiler<'c> {
 /// What one server says itself, resolved.
 #[derive(Default)]
 struct Part<'s> {
-    locations: Vec<(&'s Location, Vec<ReverseRule>)>,
+    locations: Vec<(&'s Location, Renames)>,
     located: Vec<Entry>,
     mappings: Vec<Entry>,
-    reverse: Vec<ReverseRule>,
+    reverse: Renames,
 }
 
 impl Compiler<'_> {
@@ -45,10 +45,10 @@ impl Compiler<'_> {
         let mut part = Part::default();
         for location in &server.locations {
             part.located.extend(location.mappings.iter().filter_map(|mapping| self.entry(mapping)));
-            part.locations.push((location, self.reverse(&location.reverse)));
+            part.locations.push((location, self.renames(&location.reverse, &location.cookies)));
         }
         part.mappings.extend(server.mappings.iter().filter_map(|mapping| self.entry(mapping)));
-        part.reverse = self.reverse(&server.reverse);
+        part.reverse = self.renames(&server.reverse, &server.cookies);
         part
     }
 
@@ -72,7 +72,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn reverse(&mut self, lines: &[Reverse]) -> Vec<ReverseRule> {
+    fn renames(&mut self, lines: &[Reverse], cookies: &[CookieRule]) -> Renames {
+        Renames { places: self.places(lines), cookies: cookies.to_vec() }
+    }
+
+    fn places(&mut self, lines: &[Reverse]) -> Vec<ReverseRule> {
         let mut rules = Vec::new();
         for line in lines {
             let rule = |internal: String| ReverseRule { internal, public: line.path.clone() };
@@ -104,7 +108,8 @@ fn spellings(origin: &Origin) -> Vec<String> {
 fn assemble(number: usize, server: &VirtualServer, base: &Part<'_>, own: &Part<'_>) -> Server {
     let all = [base, own];
     let locations: Vec<_> = all.iter().flat_map(|part| &part.locations).collect();
-    let reverse: Vec<_> = all.iter().flat_map(|part| part.reverse.iter().cloned()).collect();
+    let mut reverse = base.reverse.clone();
+    reverse.extend(&own.reverse);
     let mut places: Vec<Place> = Vec::new();
     for (location, _) in &locations {
         if !places.iter().any(|place| place.path == location.path) {
@@ -128,16 +133,11 @@ fn assemble(number: usize, server: &VirtualServer, base: &Part<'_>, own: &Part<'
 }
 
 /// What holds at `path`: the server's, and over it what each Location says that holds the path, in file order.
-fn place(
-    server: &VirtualServer,
-    path: &[u8],
-    locations: &[&(&Location, Vec<ReverseRule>)],
-    base: &[ReverseRule],
-) -> Place {
-    let mut place = Place { path: path.to_vec(), settings: server.proxy.clone(), reverse: base.to_vec() };
+fn place(server: &VirtualServer, path: &[u8], locations: &[&(&Location, Renames)], base: &Renames) -> Place {
+    let mut place = Place { path: path.to_vec(), settings: server.proxy.clone(), reverse: base.clone() };
     for (location, reverse) in locations.iter().filter(|(location, _)| has_prefix(path, &location.path)) {
         place.settings = location.proxy.over(&place.settings);
-        place.reverse.extend(reverse.iter().cloned());
+        place.reverse.extend(reverse);
     }
     place
 }

@@ -3,6 +3,7 @@
 use proxy_config::Span;
 
 use super::Destination;
+use crate::conf::CookieRule;
 use crate::path::rest_after;
 
 /// A mapping that leads somewhere.
@@ -34,6 +35,23 @@ impl Route {
         }
         out.extend_from_slice(replace);
         out.extend_from_slice(rest);
+    }
+}
+
+/// What endpoints call things, and what they are called outside; of each kind the first that fits counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renames {
+    /// URLs and paths.
+    pub places: Vec<ReverseRule>,
+    /// Domains and paths of cookies.
+    pub cookies: Vec<CookieRule>,
+}
+
+impl Renames {
+    /// Puts what `more` says behind what is there.
+    pub(super) fn extend(&mut self, more: &Self) {
+        self.places.extend_from_slice(&more.places);
+        self.cookies.extend_from_slice(&more.cookies);
     }
 }
 

@@ -234,13 +234,28 @@ fn what_endpoints_call_themselves_is_known_for_each_of_them() {
     );
     let rules = |path: &str| -> Vec<String> {
         let routed = servers.route(ANYWHERE.parse().unwrap(), None, path.as_bytes());
-        routed.reverse.iter().map(|rule| format!("{} {}", rule.internal, rule.public)).collect()
+        routed.reverse.places.iter().map(|rule| format!("{} {}", rule.internal, rule.public)).collect()
     };
     assert_eq!(rules("/"), ["http://M:80/x /m", "/inner /v"]);
     assert_eq!(
         rules("/l/x"),
         ["http://M:80/x /m", "/inner /v", "http://e1/app /l", "http://e1:80/app /l", "http://e2:82/app /l"]
     );
+}
+
+#[test]
+fn rules_about_cookies_add_up_as_those_about_places_do() {
+    let servers = servers(
+        "ProxyPassReverseCookieDomain m.local m.test\n<Location /l>\nProxyPassReverseCookiePath /in /l\n</Location>\n\
+         <VirtualHost *:80>\nProxyPassReverseCookiePath /v /\n</VirtualHost>",
+    );
+    let rules = |path: &str| -> Vec<String> {
+        let routed = servers.route(ANYWHERE.parse().unwrap(), None, path.as_bytes());
+        let rules = routed.reverse.cookies.iter();
+        rules.map(|rule| format!("{:?} {} {}", rule.attribute, rule.internal, rule.public)).collect()
+    };
+    assert_eq!(rules("/"), ["Domain m.local m.test", "Path /v /"]);
+    assert_eq!(rules("/l/x"), ["Domain m.local m.test", "Path /v /", "Path /in /l"]);
 }
 
 #[test]

@@ -94,16 +94,17 @@ impl<'g> Exchange<'_, '_, 'g> {
             || job.local.is_draining();
         let mut few = [ReversePair { internal: b"", public: b"" }; FEW];
         let mut many = Vec::new();
-        let pairs = pairs(job.routed.reverse, &mut few, &mut many);
+        let renames = job.routed.reverse;
+        let pairs = pairs(&renames.places, &mut few, &mut many);
         let host =
             job.request.host().unwrap_or_else(|| job.routed.server.name().unwrap_or_default().as_bytes());
-        let reverse = Reverse { pairs, scheme: b"http", host };
+        let reverse = Reverse { pairs, scheme: b"http", host, cookies: &renames.cookies };
         let edits = edits.list();
         let rewrite = ResponseRewrite {
             client: job.request.version(),
             close: self.close,
             via: via(&job.routed),
-            reverse: (!pairs.is_empty() && !host.is_empty()).then_some(reverse),
+            reverse: (!pairs.is_empty() || !renames.cookies.is_empty()).then_some(reverse),
             date: &job.local.date(),
             edits: &edits,
         };

@@ -2,6 +2,7 @@
 //!
 //! All of them append to a buffer that the connection keeps, and end with the empty line of the head.
 
+mod cookies;
 mod request;
 mod response;
 mod reverse;

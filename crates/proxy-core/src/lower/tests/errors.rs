@@ -152,6 +152,19 @@ const CASES: &[(&str, &[&str])] = &[
         &["3: the path of `c/b c` holds a character that must be percent-encoded"],
     ),
     ("Listen 80\nProxyPassReverse /a", &["2: ProxyPassReverse takes a path and an URL"]),
+    ("Listen 80\nProxyPassReverseCookiePath /a", &["2: ProxyPassReverseCookiePath takes two arguments"]),
+    (
+        "Listen 80\nProxyPassReverseCookiePath /a b",
+        &["2: `b` is not a path of cookies: begin it with a slash"],
+    ),
+    (
+        "Listen 80\nProxyPassReverseCookiePath /a;Secure /b",
+        &["2: `/a;Secure` is not a path of cookies: begin it with a slash"],
+    ),
+    (
+        "Listen 80\nProxyPassReverseCookieDomain http://a b",
+        &["2: `http://a` is not a domain of cookies: write a host name"],
+    ),
     ("Listen 80\nProxyPassReverse /a b", &["2: `b` is not an URL"]),
     (
         "Listen 80\n<Location /a>\nProxyPassReverse /a http://b\n</Location>",

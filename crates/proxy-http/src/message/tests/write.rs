@@ -1,5 +1,7 @@
 //! The canonical writers, byte for byte.
 
+use proxy_core::conf::{CookieAttribute, CookieRule};
+
 use super::super::{
     Asked, Body, EndpointConnection, Forwarded, Limits, Parsed, RequestHead, RequestRewrite, ResponseBody,
     ResponseHead, ResponseRewrite, Reverse, ReversePair, Simple, Version, Via, write_interim, write_request,
@@ -177,7 +179,7 @@ fn places_are_renamed() {
         ReversePair { internal: b"http://b/app/", public: b"/" },
         ReversePair { internal: b"/inner", public: b"/outer/" },
     ];
-    let reverse = Some(Reverse { pairs: &pairs, scheme: b"https", host: b"www.test" });
+    let reverse = Some(Reverse { pairs: &pairs, scheme: b"https", host: b"www.test", cookies: &[] });
     for (place, expected) in [
         ("http://10.0.0.1:80/x?y", "https://www.test/snoop/x?y"),
         ("HTTP://10.0.0.1:80", "https://www.test/snoop"),
@@ -198,6 +200,51 @@ fn places_are_renamed() {
     let other = "HTTP/1.1 200 OK\r\nX: http://10.0.0.1:80/x\r\nContent-Length: 0\r\n\r\n";
     let (_, out) = response(other, Asked::default(), &ResponseRewrite { reverse, ..REWRITE });
     assert!(out.contains("X: http://10.0.0.1:80/x\r\n"));
+}
+
+#[test]
+fn attributes_of_cookies_are_renamed_and_nothing_else_of_them() {
+    let rule = |attribute, internal: &str, public: &str| CookieRule {
+        attribute,
+        internal: internal.to_owned(),
+        public: public.to_owned(),
+    };
+    let cookies = [
+        rule(CookieAttribute::Domain, "b.local", "www.test"),
+        rule(CookieAttribute::Domain, ".c.local", "c.test"),
+        rule(CookieAttribute::Path, "/app/", "/"),
+        rule(CookieAttribute::Path, "/in", "/out"),
+        rule(CookieAttribute::Path, "/up", "/"),
+        rule(CookieAttribute::Path, "/", "/all/"),
+    ];
+    // Cookies are renamed also where no place can be.
+    let reverse = Some(Reverse { pairs: &[], scheme: b"http", host: b"", cookies: &cookies });
+    for (cookie, expected) in [
+        ("a=b", "a=b"),
+        ("", ""),
+        ("a=b; Domain=b.local", "a=b; Domain=www.test"),
+        ("a=b;domain=.B.Local;Secure", "a=b;domain=www.test;Secure"),
+        ("a=b; Domain=c.local; Path=/in", "a=b; Domain=c.test; Path=/out"),
+        ("a=b; Domain=xb.local", "a=b; Domain=xb.local"),
+        ("a=b; Domain=b.local.x", "a=b; Domain=b.local.x"),
+        ("a=b; Path=/in/deep; HttpOnly", "a=b; Path=/out/deep; HttpOnly"),
+        ("a=b; Path=/inn", "a=b; Path=/all/inn"),
+        ("a=b; Path=/app/x", "a=b; Path=/x"),
+        ("a=b; Path=/app/", "a=b; Path=/"),
+        ("a=b; Path=/up/x", "a=b; Path=/x"),
+        ("a=b; Path=/up", "a=b; Path=/"),
+        ("a=b; Path=relative", "a=b; Path=relative"),
+        ("a=b; path = /in ", "a=b; path =/out"),
+        ("a=b; Secure; ; =; Path; Path=", "a=b; Secure; ; =; Path; Path="),
+        // The first pair is the cookie itself.
+        ("path=/in; Path=/in; X-Path=/in", "path=/in; Path=/out; X-Path=/in"),
+    ] {
+        let bytes = format!("HTTP/1.1 200 OK\r\nA: b\r\nSet-Cookie: {cookie}\r\nContent-Length: 0\r\n\r\n");
+        let (_, out) = response(&bytes, Asked::default(), &ResponseRewrite { reverse, ..REWRITE });
+        assert!(out.contains(&format!("A: b\r\nSet-Cookie: {expected}\r\nDate")), "{cookie}: {out}");
+        let (_, out) = response(&bytes, Asked::default(), &REWRITE);
+        assert!(out.contains(&format!("\r\nSet-Cookie: {}\r\n", cookie.trim_end())), "{cookie}: {out}");
+    }
 }
 
 #[test]

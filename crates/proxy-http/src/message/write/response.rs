@@ -134,12 +134,11 @@ fn write_fields(
     for field in response.index().iter().filter(passes) {
         dated |= field.kind == Name::Date;
         let value = field.value.of(response.bytes());
-        let moved = reverse.filter(|_| names_a_place(field.kind)).and_then(|reverse| reverse.map(value));
-        match moved {
-            Some(parts) => {
+        match reverse.and_then(|reverse| reverse.rename(field.kind, value)) {
+            Some(renamed) => {
                 copier.flush(out);
                 extend(out, &[field.name.of(response.bytes()), b": "]);
-                extend(out, &parts);
+                renamed.write(out);
                 out.extend_from_slice(b"\r\n");
             }
             None => copier.copy(out, field),
@@ -147,10 +146,6 @@ fn write_fields(
     }
     copier.flush(out);
     dated
-}
-
-const fn names_a_place(kind: Name) -> bool {
-    matches!(kind, Name::Location | Name::ContentLocation | Name::Uri | Name::Destination)
 }
 
 const fn client_framing(body: ResponseBody, client: Version) -> ResponseBody {

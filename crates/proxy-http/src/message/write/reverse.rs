@@ -4,6 +4,11 @@
 //! that fits is taken; unlike there, a prefix ends where a segment or the authority does, so that
 //! `http://b:80` says nothing about `http://b:8080`.
 
+use proxy_core::conf::CookieRule;
+
+use super::super::field::Name;
+use super::{cookies, extend};
+
 /// One line of ProxyPassReverse.
 #[derive(Debug, Clone, Copy)]
 pub struct ReversePair<'a> {
@@ -20,13 +25,47 @@ pub struct Reverse<'a> {
     pub pairs: &'a [ReversePair<'a>],
     /// Our scheme as the client sees it: `http` or `https`.
     pub scheme: &'a [u8],
-    /// Our authority as the client sees it.
+    /// Our authority as the client sees it; empty if nobody has said it, then no place can be named by it.
     pub host: &'a [u8],
+    /// What of cookies is renamed.
+    pub cookies: &'a [CookieRule],
+}
+
+/// The new value of a field.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Renamed<'s> {
+    /// The pieces of a public URL.
+    Place([&'s [u8]; 6]),
+    /// A cookie, and what is renamed of it.
+    Cookie(&'s [u8], &'s [CookieRule]),
+}
+
+impl Renamed<'_> {
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Place(pieces) => extend(out, &pieces),
+            Self::Cookie(value, rules) => cookies::write(out, value, rules),
+        }
+    }
 }
 
 impl Reverse<'_> {
+    /// What becomes of a field of this kind; nothing if it goes on as it is.
+    pub(super) fn rename<'s>(&'s self, kind: Name, value: &'s [u8]) -> Option<Renamed<'s>> {
+        match kind {
+            Name::Location | Name::ContentLocation | Name::Uri | Name::Destination => {
+                self.map(value).map(Renamed::Place)
+            }
+            Name::SetCookie if !self.cookies.is_empty() => Some(Renamed::Cookie(value, self.cookies)),
+            _ => None,
+        }
+    }
+
     /// The pieces of the public URL for a place, or nothing where no pair fits.
-    pub(super) fn map<'s>(&'s self, place: &'s [u8]) -> Option<[&'s [u8]; 6]> {
+    fn map<'s>(&'s self, place: &'s [u8]) -> Option<[&'s [u8]; 6]> {
+        if self.host.is_empty() {
+            return None;
+        }
         self.pairs.iter().find_map(|pair| {
             let rest = rest_below(place, pair.internal)?;
             let (joint, rest) = join(pair.public, rest);
@@ -42,7 +81,7 @@ fn rest_below<'p>(place: &'p [u8], internal: &[u8]) -> Option<&'p [u8]> {
 }
 
 /// Exactly one slash where the public path meets a further segment.
-fn join<'p>(public: &[u8], rest: &'p [u8]) -> (&'static [u8], &'p [u8]) {
+pub(super) fn join<'p>(public: &[u8], rest: &'p [u8]) -> (&'static [u8], &'p [u8]) {
     match rest.first() {
         Some(b'/') if public.ends_with(b"/") => (b"", &rest[1..]),
         None | Some(b'/' | b'?' | b'#') => (b"", rest),
