@@ -1,6 +1,10 @@
-//! The suites of other servers, transcribed as tables (`data/suites`) and run over real sockets: each row in three
-//! splittings, with a ledger of what the origin was sent. A row that proxyd answers otherwise on purpose says why;
-//! it is listed, and fails as soon as it is no longer true.
+//! The suites of other servers, transcribed as tables (`data/suites`) and run over real sockets: those about bytes here,
+//! each row in three splittings, with a ledger of what the origin was sent; those about a configured proxy in `proxied`.
+//! A row that proxyd answers otherwise on purpose says why; it is listed, and fails as soon as it is no longer true.
+
+mod balancer;
+mod proxied;
+mod resources;
 
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};

@@ -279,17 +279,23 @@ pub(crate) fn read_request(conn: usize, stream: &mut TcpStream, ledger: &Ledger)
     }
     let head = String::from_utf8_lossy(&raw).into_owned();
     let mut seen = Seen { conn, head, body: Vec::new(), raw };
+    let whole = read_body(stream, &mut seen)?;
+    Ok(whole.then_some(seen))
+}
+
+/// Reads the body of a request whose head was read; whether it came whole.
+pub(crate) fn read_body(stream: &mut TcpStream, seen: &mut Seen) -> io::Result<bool> {
     if seen.field("Transfer-Encoding").is_some() {
-        read_chunked(stream, &mut seen)?;
+        read_chunked(stream, seen)?;
     } else if let Some(length) = seen.field("Content-Length") {
         let length: u64 = length.parse().unwrap();
         // Grows with what comes: the length may be one that no memory can hold.
         if stream.take(length).read_to_end(&mut seen.body)? as u64 != length {
-            return Ok(None);
+            return Ok(false);
         }
         seen.raw.extend_from_slice(&seen.body);
     }
-    Ok(Some(seen))
+    Ok(true)
 }
 
 /// Reads up to the empty line and no further, so that nothing of the body or a next request is taken.
