@@ -5,6 +5,7 @@
 mod balancer;
 mod proxied;
 mod resources;
+mod websockets;
 
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};

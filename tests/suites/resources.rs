@@ -38,7 +38,7 @@ fn read(conn: usize, stream: &mut TcpStream) -> io::Result<Option<Seen>> {
 }
 
 fn answer(seen: &Seen, stream: &mut TcpStream, files: &Files) -> io::Result<Then> {
-    let (raw, query) = seen.target().split_once('?').unwrap_or((seen.target(), ""));
+    let (raw, query) = seen.target().split_once('?').unwrap_or_else(|| (seen.target(), ""));
     let path = match local_path(raw, seen.field("Host") == Some("test2")) {
         Ok(path) => path,
         Err(status) => return say(stream, &reply(status, &[], b"")),
