@@ -10,6 +10,7 @@ mod long_bodies;
 mod request_bodies;
 mod request_fields;
 mod routing;
+mod unix_sockets;
 
 /// A server that passes everything on to one origin, with further lines in front.
 fn server(origin: &Origin, lines: &str) -> Server {

@@ -22,4 +22,5 @@ pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod told;
 pub(crate) mod traced;
+pub(crate) mod unix;
 pub(crate) mod wait;

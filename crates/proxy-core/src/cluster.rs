@@ -46,7 +46,7 @@ impl Cluster {
                     slot: first_slot + index,
                     index: index as u32,
                     authority: endpoint.origin.authority(),
-                    addr: format!("{}:{}", endpoint.origin.host, endpoint.origin.port).into(),
+                    addr: endpoint.origin.address().into(),
                     origin: endpoint.origin.clone(),
                     weight: endpoint.weight,
                     stats: stats(id),
@@ -100,7 +100,7 @@ pub struct Endpoint {
     pub origin: Origin,
     /// What a Host field calls it.
     pub authority: String,
-    /// `host:port`, for logs and modules.
+    /// `host:port` or `unix:PATH`, for logs and modules.
     pub addr: Arc<str>,
     /// Relative capacity.
     pub weight: u32,

@@ -4,6 +4,8 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use tokio::net::TcpStream;
 
 use crate::pipe::{FILL, Pipe};
 
-/// A connected TCP socket.
+/// A connected TCP socket, or a unix socket.
 #[derive(Debug)]
 pub(crate) struct Stream {
     state: State,
@@ -63,6 +65,13 @@ impl Stream {
     /// A socket that the reactor connected.
     pub(crate) const fn connected(socket: TcpStream) -> Self {
         Self { state: State::Registered(socket), is_proven: false }
+    }
+
+    /// A connected unix socket, non-blocking. It goes by the other's type: of what is done with a socket here nothing
+    /// is TCP's alone.
+    pub(crate) fn local(socket: UnixStream) -> io::Result<Self> {
+        let socket = std::net::TcpStream::from(OwnedFd::from(socket));
+        TcpStream::from_std(socket).map(Self::connected)
     }
 
     /// Whether the reactor does not know it yet.

@@ -128,6 +128,20 @@ fn warn_of_slashes(lowering: &mut Lowering<'_>, prefix: &[u8], target: &MapTarge
     }
 }
 
+/// What an endpoint says of itself: a path, or an URL, in which the socket that it listens at has no place.
+fn internal(word: &Word) -> Result<String, Diagnostic> {
+    let text = &word.text;
+    match (text.starts_with('/'), text.split_once('|')) {
+        (true, _) => {}
+        (false, None) => drop(url(word)?),
+        (false, Some((_, behind))) => {
+            url(word)?;
+            return Ok(behind.to_owned());
+        }
+    }
+    Ok(text.clone())
+}
+
 fn reverse(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
     let inside = lowering.location().map(|location| String::from_utf8_lossy(&location.path).into_owned());
     let (path, word) = match (inside, node.args.as_slice()) {
@@ -141,10 +155,7 @@ fn reverse(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
             return Err(Diagnostic::error(node.name.span, "ProxyPassReverse takes a path and an URL"));
         }
     };
-    if !word.text.starts_with('/') {
-        url(word)?;
-    }
-    let reverse = Reverse { path, url: word.text.clone(), span: node.span() };
+    let reverse = Reverse { path, url: internal(word)?, span: node.span() };
     lowering.reverses().push(reverse);
     Ok(())
 }

@@ -101,7 +101,7 @@ impl Compiler<'_> {
 /// The ways in which an endpoint may write its own URL: port 80 may be left out.
 fn spellings(origin: &Origin) -> Vec<String> {
     let short = format!("http://{}", origin.authority());
-    let full = origin.to_string();
+    let full = origin.url();
     if short == full { vec![full] } else { vec![short, full] }
 }
 

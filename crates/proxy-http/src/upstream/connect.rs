@@ -1,8 +1,10 @@
 //! Connecting to one endpoint within its time, while the client is watched.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::slice;
 use std::task::Poll;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use proxy_abi::FailureKind;
 use proxy_core::cluster::Endpoint;
 use proxy_core::origin::Host;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, UnixStream};
 
 use crate::clock::nanoseconds;
 use crate::connection::Client;
@@ -66,6 +68,9 @@ impl Dial<'_> {
     pub(super) async fn connect(&mut self, endpoint: &Endpoint) -> Result<Stream, Failed> {
         let deadline = self.local.clock.exact() + nanoseconds(self.timeout);
         self.timer.set(deadline);
+        if let Some(path) = &endpoint.origin.socket {
+            return self.connect_address(Address::Unix(path)).await;
+        }
         let resolved: Addresses;
         let addresses = match &endpoint.origin.host {
             Host::Ip(address) => slice::from_ref(address),
@@ -79,7 +84,8 @@ impl Dial<'_> {
             let now = self.local.clock.now();
             let share = deadline.saturating_sub(now) / (addresses.len() - place) as u64;
             self.timer.set(now + share);
-            match self.connect_address(*address, endpoint.origin.port).await {
+            let address = Address::Tcp(SocketAddr::new(*address, endpoint.origin.port));
+            match self.connect_address(address).await {
                 Ok(stream) => return Ok(stream),
                 Err(endpoint @ Failed::Endpoint { .. }) => failed = Some(endpoint),
                 Err(other) => return Err(other),
@@ -98,15 +104,14 @@ impl Dial<'_> {
         }
     }
 
-    async fn connect_address(&mut self, address: IpAddr, port: u16) -> Result<Stream, Failed> {
-        let address = SocketAddr::new(address, port);
+    async fn connect_address(&mut self, address: Address<'_>) -> Result<Stream, Failed> {
         let mut connected = self.guard(connect_socket(address)).await;
         if matches!(&connected, Ok(Err(error)) if is_exhausted(error)) {
             self.local.make_room();
             connected = self.guard(connect_socket(address)).await;
         }
         match connected {
-            Ok(Ok(socket)) => Ok(Stream::connected(socket)),
+            Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) if is_exhausted(&error) => Err(Failed::Exhausted { text: error.to_string() }),
             Ok(Err(error)) => Err(Failed::Endpoint {
                 kind: kind_of(&error),
@@ -138,10 +143,31 @@ impl Dial<'_> {
     }
 }
 
-async fn connect_socket(address: SocketAddr) -> io::Result<TcpStream> {
+/// One of those that an endpoint may have.
+#[derive(Clone, Copy)]
+enum Address<'a> {
+    Tcp(SocketAddr),
+    Unix(&'a Path),
+}
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A unix socket is connected at once, or not at all if its backlog is full.
+async fn connect_socket(address: Address<'_>) -> io::Result<Stream> {
+    let address = match address {
+        Address::Tcp(address) => address,
+        Address::Unix(path) => return Stream::local(UnixStream::connect(path).await?.into_std()?),
+    };
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
-    socket.connect(address).await
+    socket.connect(address).await.map(Stream::connected)
 }
 
 fn unresolved(text: &str) -> Failed {
@@ -157,6 +183,8 @@ fn kind_of(error: &io::Error) -> FailureKind {
         ErrorKind::HostUnreachable
         | ErrorKind::NetworkUnreachable
         | ErrorKind::NetworkDown
+        // No such unix socket.
+        | ErrorKind::NotFound
         | ErrorKind::InvalidInput
         | ErrorKind::PermissionDenied => FailureKind::UNREACHABLE,
         _ => FailureKind::OTHER,
