@@ -11,6 +11,7 @@ use crate::support::origin::{Origin, Seen};
 use crate::support::ports::Refused;
 use crate::support::server::Server;
 use crate::support::told::figure;
+use crate::support::unix::Bridge;
 
 #[path = "../data/suites/row.rs"]
 mod row;
@@ -24,7 +25,8 @@ use row::{Asks, Check, Outcome, Row, beyond, get, post};
 /// A suite: its rows, and the configuration that they are asked under.
 struct Suite {
     name: &'static str,
-    /// `{origin}` and `{other}` stand for the addresses of origins, `{refused}` for one that refuses, `{least}` and the
+    /// `{origin}` and `{other}` stand for the addresses of origins, `{refused}` for one that refuses, `{socket}` for a
+    /// unix socket that leads to the first, `{least}` and the
     /// like for the line that loads a balancer.
     conf: &'static str,
     rows: &'static [Row],
@@ -34,6 +36,7 @@ struct Suite {
 struct Bench {
     server: Server,
     origins: [Origin; 2],
+    _bridge: Bridge,
     _refused: Refused,
     /// Kept from row to row as long as the server keeps it.
     client: Option<Client>,
@@ -42,7 +45,8 @@ struct Bench {
 impl Bench {
     fn new(suite: &Suite) -> Self {
         let (origins, refused) = ([resources::origin(), resources::origin()], Refused::new());
-        let mut conf = suite.conf.to_owned();
+        let bridge = Bridge::to(origins[0].addr());
+        let mut conf = suite.conf.replace("{socket}", &bridge.path().display().to_string());
         for (place, addr) in
             [("{origin}", origins[0].addr()), ("{other}", origins[1].addr()), ("{refused}", refused.addr())]
         {
@@ -57,7 +61,7 @@ impl Bench {
                 conf = conf.replace(place, &load_line(ident, &modules::rust(package)));
             }
         }
-        Self { server: Server::conf(&conf), origins, _refused: refused, client: None }
+        Self { server: Server::conf(&conf), origins, _bridge: bridge, _refused: refused, client: None }
     }
 
     /// What went wrong with a row, if anything did.
@@ -87,7 +91,7 @@ impl Bench {
         if answer.complete { Ok(answer) } else { Err(format!("the answer is cut: {}", answer.head)) }
     }
 
-    fn holds(&mut self, check: Check, answer: &Response, sent: &[u8], seen: &[Seen]) -> Result<(), String> {
+    fn holds(&self, check: Check, answer: &Response, sent: &[u8], seen: &[Seen]) -> Result<(), String> {
         let wrong = |what: String| Err(format!("{check:?}: {what}"));
         let body = answer.text();
         let asked: Vec<&str> = seen.iter().map(Seen::target).collect();
@@ -241,7 +245,7 @@ macro_rules! suites {
 }
 
 suites! {
-    suite_httpd_proxy: "httpd proxy.t", "../data/suites/httpd_proxy.rs", 30, "
+    suite_httpd_proxy: "httpd proxy.t", "../data/suites/httpd_proxy.rs", 29, "
 <VirtualHost *:*>
 ServerName reverse
 <Location /reverse/locproxy/index.html>
@@ -257,7 +261,7 @@ ProxyPass /reverse-match/ http://{origin}/
 ProxyPass /reverse-slash http://{origin}
 ProxyPassReverseCookieDomain local remote
 ProxyPassReverseCookiePath /local /remote
-ProxyPass /uds/ http://{origin}/uds/
+ProxyPass /uds/ unix:{socket}|http://localhost/uds/
 ProxyPass /mapping http://{origin}/servlet
 </VirtualHost>
 <VirtualHost *:*>
@@ -345,7 +349,7 @@ ProxyPass / http://{origin}/
 ProxyPreserveHost On
 ProxyPass / http://{origin}/
 ";
-    suite_httpd_hosts: "httpd proxy/test_01, test_02, hostcheck.t", "../data/suites/httpd_hosts.rs", 19, "
+    suite_httpd_hosts: "httpd proxy/test_01, test_02, hostcheck.t", "../data/suites/httpd_hosts.rs", 21, "
 {lb}
 ProxyPreserveHost On
 <VirtualHost *:*>
@@ -360,6 +364,11 @@ LBMethod backends proxy_lb_module
 ServerName reverse
 ServerAlias mixed default-strict nvh-strict
 ProxyPass / http://{origin}/
+</VirtualHost>
+<VirtualHost *:*>
+ServerName uds-reverse
+ServerAlias uds-mixed
+ProxyPass / unix:{socket}|http://{origin}/
 </VirtualHost>
 <VirtualHost *:*>
 ServerName test1

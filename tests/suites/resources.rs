@@ -117,6 +117,7 @@ fn document(host: &str) -> &'static str {
     match host {
         "reverse" | "test1" => "test1",
         "forward" => "test2",
+        _ if host.starts_with("uds-") => "faked",
         _ => "generic",
     }
 }
