@@ -26,8 +26,7 @@ use row::{Asks, Check, Outcome, Row, beyond, get, post};
 struct Suite {
     name: &'static str,
     /// `{origin}` and `{other}` stand for the addresses of origins, `{refused}` for one that refuses, `{socket}` for a
-    /// unix socket that leads to the first, `{least}` and the
-    /// like for the line that loads a balancer.
+    /// unix socket that leads to the first, `{least}` and the like for the line that loads a balancer.
     conf: &'static str,
     rows: &'static [Row],
 }
@@ -46,7 +45,9 @@ impl Bench {
     fn new(suite: &Suite) -> Self {
         let (origins, refused) = ([resources::origin(), resources::origin()], Refused::new());
         let bridge = Bridge::to(origins[0].addr());
-        let mut conf = suite.conf.replace("{socket}", &bridge.path().display().to_string());
+        // However slow the machine is, a connection is kept from row to row.
+        let mut conf = format!("KeepAliveTimeout 60s\n{}", suite.conf);
+        conf = conf.replace("{socket}", &bridge.path().display().to_string());
         for (place, addr) in
             [("{origin}", origins[0].addr()), ("{other}", origins[1].addr()), ("{refused}", refused.addr())]
         {

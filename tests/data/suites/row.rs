@@ -9,7 +9,7 @@ pub(crate) struct Row {
     /// Unique in its suite; where the row stands in its source.
     pub(crate) id: &'static str,
     pub(crate) asks: Asks,
-    /// The status that its source expects; 0 for any success.
+    /// The status that its source expects.
     pub(crate) expects: u16,
     /// What holds of the answer that proxyd gives, also where that is another one.
     pub(crate) checks: &'static [Check],
