@@ -229,8 +229,6 @@ const DOTS: &str = "a path with dot segments is refused, not resolved";
 const NOT_MERGED: &str = "slashes are not merged: the path is compared and sent on as it came";
 const TWO_SLASHES: &str = "a path that begins with two slashes is refused";
 const TRAILERS: &str = "trailers go to clients that say `TE: trailers`";
-const UNLISTED: &str =
-    "no StrictHostCheck: a first virtual host without a mapping takes unlisted names, by 404";
 
 /// A suite's test, from the table of that file and the configuration.
 macro_rules! suites {
@@ -352,10 +350,10 @@ ProxyPass / http://{origin}/
 ";
     suite_httpd_hosts: "httpd proxy/test_01, test_02, hostcheck.t", "../data/suites/httpd_hosts.rs", 21, "
 {lb}
+StrictHostCheck On
 ProxyPreserveHost On
 <VirtualHost *:*>
 ServerName forward
-ServerAlias default
 </VirtualHost>
 <Proxy balancer://backends>
 BalancerMember http://{origin}

@@ -165,6 +165,8 @@ pub struct VirtualServer {
     pub name: Option<String>,
     /// ServerAlias, lower case, `*` and `?` as wildcards.
     pub aliases: Vec<String>,
+    /// StrictHostCheck; of the main server, for all.
+    pub strict_hosts: bool,
     /// Where it begins; `None` for the main server.
     pub span: Option<Span>,
     /// What its clients may take.

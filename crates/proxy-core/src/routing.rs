@@ -50,7 +50,7 @@ pub trait Clusters {
 /// The servers of a generation.
 #[derive(Debug)]
 pub struct Servers {
-    /// The main server, then the virtual hosts in file order.
+    /// The main server, then the virtual hosts in file order, then those that take the hosts of nobody.
     servers: Vec<Server>,
     /// The most specific address first.
     groups: Vec<HostGroup>,
@@ -63,6 +63,8 @@ pub struct Server {
     pub number: usize,
     name: Option<String>,
     aliases: Vec<String>,
+    /// It stands for hosts that nobody answers for.
+    is_nobody: bool,
     client: ClientLimits,
     settings: ProxySettings,
     reverse: Renames,
@@ -133,6 +135,12 @@ impl Server {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Whether it takes requests for hosts of nobody, to have them refused (StrictHostCheck); it maps nothing.
+    #[must_use]
+    pub const fn is_nobody(&self) -> bool {
+        self.is_nobody
     }
 
     /// What its clients may take.

@@ -1,7 +1,7 @@
 //! Which server a request is for: ServerName, ServerAlias, and the sections `<VirtualHost>` and `<Location>`.
 
 use proxy_abi::scopes;
-use proxy_config::args::Args;
+use proxy_config::args::{Args, parse_flag};
 use proxy_config::{Diagnostic, Node, Word};
 
 use super::arg;
@@ -23,6 +23,14 @@ inventory::submit!(Directive::line(
     Args::Iterate,
     "further host names, with * and ? as wildcards",
     server_alias
+));
+inventory::submit!(Directive::line(
+    "StrictHostCheck",
+    GLOBAL,
+    Args::Flag,
+    "whether a request for a host that is no server's name or alias gets 400; Off by default, then the first server \
+     takes it",
+    strict_host_check
 ));
 inventory::submit!(Directive::section(
     "VirtualHost",
@@ -58,6 +66,11 @@ fn server_alias(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnost
         let alias = host_name(&word.text, true).ok_or_else(|| not_a_name(word))?;
         lowering.server().aliases.push(alias);
     }
+    Ok(())
+}
+
+fn strict_host_check(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    lowering.server().strict_hosts = parse_flag(arg(node, 0)?)?;
     Ok(())
 }
 

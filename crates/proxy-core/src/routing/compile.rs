@@ -3,7 +3,7 @@
 use proxy_config::Diagnostic;
 
 use super::{Clusters, Entry, HostGroup, Place, Renames, ReverseRule, Route, Server, Servers};
-use crate::conf::{CookieRule, Location, MapTarget, Mapping, Reverse, VirtualServer};
+use crate::conf::{CookieRule, Location, MapTarget, Mapping, Reverse, VirtualAddr, VirtualServer};
 use crate::origin::Origin;
 use crate::path::has_prefix;
 
@@ -23,7 +23,41 @@ pub(super) fn compile(
         let base = if number == 0 { &nothing } else { parts.first().unwrap_or(&nothing) };
         assemble(number, server, base, own)
     });
-    Ok(Servers { servers: compiled.collect(), groups: groups(servers) })
+    let mut compiled: Vec<Server> = compiled.collect();
+    let mut groups = groups(servers);
+    if servers.first().is_some_and(|main| main.strict_hosts) {
+        refuse_strangers(&mut compiled, &mut groups);
+    }
+    Ok(Servers { servers: compiled, groups })
+}
+
+/// Gives each group somebody who takes the hosts that are none of its members', with the limits of its first member.
+/// Where no virtual host has the address, the main server is a group by itself.
+fn refuse_strangers(servers: &mut Vec<Server>, groups: &mut Vec<HostGroup>) {
+    let anywhere = VirtualAddr { ip: None, port: None };
+    if groups.iter().all(|group| group.addr != anywhere) {
+        groups.push(HostGroup { addr: anywhere, members: vec![0], nobody: None });
+    }
+    for group in groups {
+        let Some(first) = group.members.first().and_then(|first| servers.get(*first)) else { continue };
+        let nobody = nobody(first);
+        group.nobody = Some(servers.len());
+        servers.push(nobody);
+    }
+}
+
+fn nobody(first: &Server) -> Server {
+    Server {
+        number: first.number,
+        name: first.name.clone(),
+        aliases: Vec::new(),
+        is_nobody: true,
+        client: first.client.clone(),
+        settings: first.settings.clone(),
+        locations: Vec::new(),
+        mappings: Vec::new(),
+        reverse: Renames::default(),
+    }
 }
 
 struct Compiler<'c> {
@@ -124,6 +158,7 @@ fn assemble(number: usize, server: &VirtualServer, base: &Part<'_>, own: &Part<'
         number,
         name: server.name.clone(),
         aliases: server.aliases.clone(),
+        is_nobody: false,
         client: server.client.clone(),
         settings: server.proxy.clone(),
         locations: places,
@@ -149,7 +184,7 @@ fn groups(servers: &[VirtualServer]) -> Vec<HostGroup> {
             match groups.iter_mut().find(|group| group.addr == *addr) {
                 Some(group) if group.members.contains(&number) => {}
                 Some(group) => group.members.push(number),
-                None => groups.push(HostGroup { addr: *addr, members: vec![number] }),
+                None => groups.push(HostGroup { addr: *addr, members: vec![number], nobody: None }),
             }
         }
     }

@@ -10,6 +10,8 @@ use crate::conf::VirtualAddr;
 pub struct HostGroup {
     pub(super) addr: VirtualAddr,
     pub(super) members: Vec<usize>,
+    /// Who takes a host that is none of theirs, if not the first.
+    pub(super) nobody: Option<usize>,
 }
 
 impl HostGroup {
@@ -21,7 +23,7 @@ impl HostGroup {
             && self.addr.port.is_none_or(|port| port == local.port())
     }
 
-    /// The one that is named `host`, else the one with such an alias, else the first.
+    /// The one that is named `host`, else the one with such an alias, else nobody's or the first.
     pub(super) fn member(&self, servers: &[Server], host: Option<&[u8]>) -> usize {
         let first = self.members.first().copied().unwrap_or_default();
         let Some(host) = host else { return first };
@@ -32,6 +34,7 @@ impl HostGroup {
         };
         find(&|server| server.name.as_deref().is_some_and(is_named))
             .or_else(|| find(&|server| server.aliases.iter().any(|alias| matches(alias.as_bytes(), host))))
+            .or(self.nobody)
             .unwrap_or(first)
     }
 

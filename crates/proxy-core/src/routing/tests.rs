@@ -101,6 +101,33 @@ fn address_then_name_then_alias_then_the_first() {
 }
 
 #[test]
+fn hosts_of_nobody_are_told_from_those_of_the_first() {
+    let hosts = "ServerName main.example\nProxyPass / http://o\n<VirtualHost 10.0.0.1:80>\nServerName a.example\n\
+                 ServerAlias *.a.example\n</VirtualHost>\n<VirtualHost 10.0.0.1:80>\nServerName b.example\n\
+                 </VirtualHost>\n";
+    let (strict, lax) = (servers(&format!("StrictHostCheck On\n{hosts}")), servers(hosts));
+    for (local, host, number, is_nobodys) in [
+        ("10.0.0.1:80", Some("A.example"), 1, false),
+        ("10.0.0.1:80", Some("x.a.example"), 1, false),
+        ("10.0.0.1:80", Some("b.example"), 2, false),
+        ("10.0.0.1:80", Some("main.example"), 1, true),
+        ("10.0.0.1:80", Some("10.0.0.1"), 1, true),
+        // Without a Host nothing wrong was said.
+        ("10.0.0.1:80", None, 1, false),
+        ("10.0.0.2:80", Some("main.example"), 0, false),
+        ("10.0.0.2:80", Some("a.example"), 0, true),
+        ("10.0.0.2:80", None, 0, false),
+    ] {
+        let route = |servers: &Servers| -> (usize, bool, bool) {
+            let routed = servers.route(local.parse().unwrap(), host.map(str::as_bytes), b"/");
+            (routed.server.number, routed.server.is_nobody(), routed.route.is_some())
+        };
+        assert_eq!(route(&strict), (number, is_nobodys, !is_nobodys), "{local} {host:?}");
+        assert_eq!(route(&lax), (number, false, true), "{local} {host:?}");
+    }
+}
+
+#[test]
 fn wildcards_match_as_in_httpd() {
     for (pattern, host, expected) in [
         ("*", "", true),

@@ -178,7 +178,7 @@ fn decide<'g>(
     if request.method() == Method::Options && (request.path() == b"*" || request.max_forwards() == Some(0)) {
         return Err(Answer { status: 200, detail: "" });
     }
-    let route = routed.route.ok_or(Answer { status: 404, detail: "nothing is mapped to this path" })?;
+    let route = routed.route.ok_or_else(|| unmapped(routed))?;
     if let Body::Length(length) = request.body()
         && routed.settings.body_limit.is_some_and(|limit| length > limit)
     {
@@ -187,6 +187,13 @@ fn decide<'g>(
     let edits = abi::Edits::new(edits);
     refused(hooks.fixups.run(caller, id, &input.with_edits(&edits), Unit::default()))?;
     Ok(route)
+}
+
+fn unmapped(routed: &Routed<'_>) -> Answer {
+    if routed.server.is_nobody() {
+        return Answer { status: 400, detail: "no server has the name of this host" };
+    }
+    Answer { status: 404, detail: "nothing is mapped to this path" }
 }
 
 fn refused(answer: HookAnswer) -> Result<(), Answer> {
