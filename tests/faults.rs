@@ -1,10 +1,7 @@
 //! What goes wrong behind the proxy, at its clients and in the machine, and what comes of it: one table, which is
-//! `tests/data/fault_matrix.rs`, is a test of each row and the manual's page `tests/FAULTS.md`. Beside it, all of it
-//! at random: that nobody gets what is another's, and that no POST runs twice.
+//! `tests/data/fault_matrix.rs`, is a test of each row and the manual's page `tests/FAULTS.md`.
 
-mod cross_talk;
 mod page;
-mod post_once;
 mod row;
 mod run;
 

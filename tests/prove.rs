@@ -1,9 +1,11 @@
-//! Proofs: what must not cost a request, done many times under load, and the figures. `cargo xtask prove` runs them
-//! alone; the short ones are run with all other tests as well, and hold no bound on time there.
+//! Proofs: what must not cost a request, or spoil one, done many times under load, and the figures. `cargo xtask prove`
+//! runs them alone; the short ones are run with all other tests as well, and hold no bound on time there.
 
 mod builds;
+mod crosstalk;
 mod hostile;
 mod panics;
+mod posts;
 mod reloads;
 mod soak;
 mod stall;
@@ -91,6 +93,14 @@ impl Progress {
         if elapsed >= self.next {
             self.next = elapsed + Self::PERIOD;
             figure(format_args!("{:.0} s: {}", elapsed.as_secs_f64(), text()));
+        }
+    }
+
+    /// Waits for the end of what others do.
+    fn tell_until(&mut self, is_done: impl Fn() -> bool, text: impl Fn() -> String) {
+        while !is_done() {
+            self.tell(&text);
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }

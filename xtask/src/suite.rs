@@ -4,9 +4,9 @@
 use anyhow::Result;
 
 use crate::cargo::{Profile, cargo, run, target};
-use crate::{loom, modules};
+use crate::{loom, modules, prove};
 
-/// Runs them. `long` takes in the tests that are ignored for the time they take.
+/// Runs them. `long` takes in the tests that are ignored for the time they take, and the long proofs that count.
 ///
 /// # Errors
 /// If one fails.
@@ -25,5 +25,6 @@ pub(crate) fn test(long: bool) -> Result<()> {
     let mut compiled_in = cargo("test");
     compiled_in.args(["--package", "proxyd", "--features", "mod-proxy-lb", "--test", "tests"]).args(ignored);
     run(compiled_in.env("PROXYD_TEST_MODE", "static").env("PROXYD_MODULES", &files))?;
-    loom::run_models(long)
+    loom::run_models(long)?;
+    if long { prove::prove_counts() } else { Ok(()) }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`message`] makes messages, most of them right, some wounded. [`seen`] is what a reader makes of one: ours, and
 //! `httparse` with the framing rules of RFC 9112 on top. [`hyper`] and [`llhttp`] are whole servers' and clients'
-//! readers, which are also asked where the next message begins. [`targets`] are the functions that fuzzers call, and
+//! readers, which are also asked where the next message begins. [`rewritten`] is what we send on of a message. [`targets`] are the functions that fuzzers call, and
 //! that the tests replay over the committed corpora.
 #![forbid(unsafe_code)]
 
@@ -11,5 +11,6 @@ pub mod hyper;
 pub mod llhttp;
 pub mod message;
 pub mod naive;
+pub mod rewritten;
 pub mod seen;
 pub mod targets;

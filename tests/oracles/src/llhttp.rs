@@ -54,9 +54,14 @@ impl Llhttp {
     ///
     /// # Errors
     /// If `node` ends or answers something else.
-    pub fn read(&mut self, kind: Kind, messages: &[Vec<u8>]) -> io::Result<Vec<Vec<Read>>> {
-        let mut batch = Vec::new();
+    pub fn read<'m>(
+        &mut self,
+        kind: Kind,
+        messages: impl Iterator<Item = &'m [u8]>,
+    ) -> io::Result<Vec<Vec<Read>>> {
+        let (mut batch, mut count) = (Vec::new(), 0);
         for message in messages {
+            count += 1;
             batch.push(kind as u8);
             batch.extend_from_slice(&(message.len() as u32).to_le_bytes());
             batch.extend_from_slice(message);
@@ -65,7 +70,7 @@ impl Llhttp {
         input.write_all(&(batch.len() as u32).to_le_bytes())?;
         input.write_all(&batch)?;
         input.flush()?;
-        messages.iter().map(|_| self.line()).collect()
+        (0..count).map(|_| self.line()).collect()
     }
 
     fn line(&mut self) -> io::Result<Vec<Read>> {

@@ -101,7 +101,18 @@ pub fn chunked(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
 /// The same, with `piece` bytes at a time.
 #[must_use]
 pub fn chunked_in_pieces(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, usize)> {
+    decoded(&mut ChunkedDecoder::new(&Limits::default()), bytes, piece)
+}
+
+/// The trailers of the chunked body at the beginning of `bytes`, as lines to be sent on.
+#[must_use]
+pub fn trailers(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut decoder = ChunkedDecoder::new(&Limits::default());
+    decoded(&mut decoder, bytes, bytes.len().max(1))?;
+    Some(decoder.trailers().to_vec())
+}
+
+fn decoded(decoder: &mut ChunkedDecoder, bytes: &[u8], piece: usize) -> Option<(Vec<u8>, usize)> {
     let (mut content, mut at) = (Vec::new(), 0);
     loop {
         let there = &bytes[at..bytes.len().min(at + piece)];

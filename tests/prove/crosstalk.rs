@@ -2,7 +2,7 @@
 //! while clients leave and endpoints break off at random, on connections that are used again and again.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::{Form, Progress, in_both_forms};
 use crate::support::chance::{Chance, requests, seed};
 use crate::support::client::{Client, Response};
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::{Origin, Seen, read_request};
 use crate::support::server::Server;
 use crate::support::told::figure;
+
+in_both_forms!(prove, "takes a quarter of an hour; run by cargo xtask prove crosstalk --long");
 
 const CLIENTS: usize = 256;
 
@@ -35,6 +38,8 @@ struct Counts {
     wrong: AtomicUsize,
     /// With other bytes in the body than belong there.
     mixed: AtomicUsize,
+    /// Not answered, and not ended, for as long as a client waits.
+    hung: AtomicUsize,
     /// Shorter than sent, and whole by its framing.
     short: AtomicUsize,
     /// Requests that reached an origin with another nonce in the body than in the head, or with another length.
@@ -43,7 +48,8 @@ struct Counts {
 
 impl Counts {
     fn bad(&self) -> usize {
-        [&self.wrong, &self.mixed, &self.short, &self.spoilt].iter().map(|count| count.load(Relaxed)).sum()
+        let bad = [&self.wrong, &self.mixed, &self.short, &self.hung, &self.spoilt];
+        bad.iter().map(|count| count.load(Relaxed)).sum()
     }
 }
 
@@ -51,12 +57,12 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |count: &AtomicUsize| count.load(Relaxed);
         let (right, refused, cut, left) = (of(&self.right), of(&self.refused), of(&self.cut), of(&self.left));
-        let (wrong, mixed, short, spoilt) =
-            (of(&self.wrong), of(&self.mixed), of(&self.short), of(&self.spoilt));
+        let (wrong, mixed, short, hung, spoilt) =
+            (of(&self.wrong), of(&self.mixed), of(&self.short), of(&self.hung), of(&self.spoilt));
         write!(
             f,
             "{right} right, {refused} refused, {cut} seen to be cut, {left} left by their clients; {wrong} wrong, \
-             {mixed} mixed, {short} truncated as complete, {spoilt} spoilt on their way up"
+             {mixed} mixed, {short} truncated as complete, {hung} hung, {spoilt} spoilt on their way up"
         )
     }
 }
@@ -188,11 +194,17 @@ fn ask(client: &mut Client, chance: &mut Chance, counts: &Counts) -> bool {
     }
     match client.try_response(false) {
         Ok(response) => judge(&response, &nonce, counts) && sent && fault != 2,
-        Err(_) => {
-            counts.cut.fetch_add(1, Relaxed);
+        Err(error) => {
+            let count = if is_hung(error.kind()) { &counts.hung } else { &counts.cut };
+            count.fetch_add(1, Relaxed);
             false
         }
     }
+}
+
+/// Whether a client has waited in vain, and was not told of an end.
+fn is_hung(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// Whether it is what belongs to the request; and whether its connection goes on.
@@ -205,6 +217,7 @@ fn judge(response: &Response, nonce: &str, counts: &Counts) -> bool {
                 response.field("X-Length").and_then(|length| length.parse().ok()).unwrap_or_default();
             match () {
                 () if !pattern(nonce, length).starts_with(&response.body) => &counts.mixed,
+                () if response.broken.is_some_and(is_hung) => &counts.hung,
                 () if !response.complete => &counts.cut,
                 () if response.body.len() != length => &counts.short,
                 () => &counts.right,
@@ -216,28 +229,29 @@ fn judge(response: &Response, nonce: &str, counts: &Counts) -> bool {
     response.complete && !closes
 }
 
-fn cross_talk(all: usize) {
-    let seed = seed();
+fn prove(form: Form) {
+    let (seed, all) = (seed(), form.pick(20_000, requests(10_000_000)));
     let counts = Arc::<Counts>::default();
     let origins: Vec<Origin> = (0..3).map(|number| origin(seed ^ (number << 40), &counts)).collect();
     let config =
         Balanced::snoop(origins.iter().map(Origin::url)).set("Executors", "2").set("LogLevel", "crit");
     let mut server = Server::balanced(Syntax::Conf, &config);
-    let (addr, made) = (server.addr(), AtomicUsize::new(0));
+    let (addr, made, mut progress) = (server.addr(), AtomicUsize::new(0), Progress::new());
     thread::scope(|scope| {
-        for number in 0..CLIENTS {
+        let start = |number| {
             let chance = Chance::new(!seed, number);
             let (made, counts) = (&made, &counts);
-            thread::Builder::new()
-                .stack_size(256 * 1024)
-                .spawn_scoped(scope, move || client(addr, chance, made, all, counts))
-                .unwrap();
-        }
+            let thread = thread::Builder::new().stack_size(256 * 1024);
+            thread.spawn_scoped(scope, move || client(addr, chance, made, all, counts)).unwrap()
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(start).collect();
+        progress.tell_until(|| clients.iter().all(|client| client.is_finished()), || counts.to_string());
     });
+    let took = progress.began.elapsed().as_secs_f64();
     let reused = counts.right.load(Relaxed).saturating_sub(origins.iter().map(Origin::conns).sum());
     figure(format_args!(
-        "cross-talk, {all} requests on {CLIENTS} connections, seed {seed}: {counts}; at least {reused} on reused \
-         connections to endpoints"
+        "{all} requests on {CLIENTS} connections in {took:.1} s, seed {seed}: {counts}; at least {reused} on \
+         reused connections to endpoints"
     ));
     assert!(server.is_running(), "{}", server.log());
     assert_eq!(counts.bad(), 0, "PROXYD_TESTS_SEED={seed}: {counts}");
@@ -246,31 +260,23 @@ fn cross_talk(all: usize) {
 
 #[test]
 fn what_is_anothers_or_too_short_is_seen() {
-    let answer = |nonce: &str, body: &[u8], complete| {
-        let fields = [("X-Nonce", nonce), ("X-Length", "4")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        Response { status: 200, fields: fields.into(), body: body.to_vec(), complete, ..Response::default() }
+    let answer = |nonce: &str, body: &[u8], broken: Option<ErrorKind>| {
+        let fields =
+            [("X-Nonce", nonce), ("X-Length", "4")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+        let (body, complete) = (body.to_vec(), broken.is_none());
+        Response { status: 200, fields, body, complete, broken, ..Response::default() }
     };
     let judged = |response: &Response| {
         let counts = Counts::default();
         judge(response, "ab", &counts);
-        [&counts.right, &counts.cut, &counts.wrong, &counts.mixed, &counts.short]
+        [&counts.right, &counts.cut, &counts.wrong, &counts.mixed, &counts.short, &counts.hung]
             .map(|count| count.load(Relaxed))
     };
-    assert_eq!(judged(&answer("ab", b"abab", true)), [1, 0, 0, 0, 0]);
-    assert_eq!(judged(&answer("ab", b"aba", false)), [0, 1, 0, 0, 0]);
-    assert_eq!(judged(&answer("cd", b"abab", true)), [0, 0, 1, 0, 0]);
-    assert_eq!(judged(&answer("ab", b"abcd", true)), [0, 0, 0, 1, 0]);
-    assert_eq!(judged(&answer("ab", b"aba", true)), [0, 0, 0, 0, 1]);
-    assert_eq!(judged(&Response { status: 200, complete: true, ..Response::default() }), [0, 0, 1, 0, 0]);
-}
-
-#[test]
-fn nobody_gets_what_is_anothers() {
-    cross_talk(20_000);
-}
-
-#[test]
-#[ignore = "takes long: ten million requests, or PROXYD_TESTS_REQUESTS; cargo xtask test --long"]
-fn nobody_gets_what_is_anothers_in_ten_million_requests() {
-    cross_talk(requests(10_000_000));
+    assert_eq!(judged(&answer("ab", b"abab", None)), [1, 0, 0, 0, 0, 0]);
+    assert_eq!(judged(&answer("ab", b"aba", Some(ErrorKind::ConnectionReset))), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(judged(&answer("cd", b"abab", None)), [0, 0, 1, 0, 0, 0]);
+    assert_eq!(judged(&answer("ab", b"abcd", None)), [0, 0, 0, 1, 0, 0]);
+    assert_eq!(judged(&answer("ab", b"aba", None)), [0, 0, 0, 0, 1, 0]);
+    assert_eq!(judged(&answer("ab", b"aba", Some(ErrorKind::WouldBlock))), [0, 0, 0, 0, 0, 1]);
+    assert_eq!(judged(&Response { status: 200, complete: true, ..Response::default() }), [0, 0, 1, 0, 0, 0]);
 }

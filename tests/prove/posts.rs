@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::{Form, Progress, in_both_forms};
 use crate::support::chance::{Chance, requests, seed};
 use crate::support::client::Client;
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::{Origin, read_head};
 use crate::support::server::Server;
 use crate::support::told::figure;
+
+in_both_forms!(prove, "takes minutes; run by cargo xtask prove posts --long");
 
 const CLIENTS: usize = 32;
 
@@ -96,36 +99,28 @@ fn client(addr: SocketAddr, made: &AtomicUsize, came: &[AtomicU8]) -> usize {
     }
 }
 
-fn post_once(all: usize) {
-    let seed = seed();
+fn prove(form: Form) {
+    let (seed, all) = (seed(), form.pick(10_000, requests(1_000_000)));
     let came: Ledger = (0..all).map(|_| AtomicU8::new(0)).collect();
     let origins: Vec<Origin> = (0..2).map(|number| origin(seed ^ (number << 40), &came)).collect();
     let config =
         Balanced::snoop(origins.iter().map(Origin::url)).set("Executors", "2").set("LogLevel", "crit");
     let server = Server::balanced(Syntax::Conf, &config);
-    let (addr, made) = (server.addr(), AtomicUsize::new(0));
+    let (addr, made, mut progress) = (server.addr(), AtomicUsize::new(0), Progress::new());
     let answered: usize = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| client(addr, &made, &came))).collect();
+        let is_done = || clients.iter().all(|client| client.is_finished());
+        progress.tell_until(is_done, || format!("{} POSTs", made.load(Relaxed)));
         clients.into_iter().map(|client| client.join().unwrap()).sum()
     });
+    let took = progress.began.elapsed().as_secs_f64();
     let of = |times: fn(u8) -> bool| came.iter().filter(|count| times(count.load(Relaxed))).count();
     let (never, once, more) = (of(|times| times == 0), of(|times| times == 1), of(|times| times > 1));
     let conns: usize = origins.iter().map(Origin::conns).sum();
     figure(format_args!(
-        "{all} POSTs over {conns} connections to endpoints, seed {seed}: {answered} answered 200, the others 502; \
-         {once} came to an endpoint once, {never} never, {more} more than once"
+        "{all} POSTs over {conns} connections to endpoints in {took:.1} s, seed {seed}: {answered} answered 200, \
+         the others 502; {once} came to an endpoint once, {never} never, {more} more than once"
     ));
     assert_eq!(more, 0, "PROXYD_TESTS_SEED={seed}: duplicates");
     assert!(answered > all / 2 && conns < all / 2, "{answered} answered over {conns} connections");
-}
-
-#[test]
-fn a_post_runs_at_most_once() {
-    post_once(10_000);
-}
-
-#[test]
-#[ignore = "takes long: a million POSTs, or PROXYD_TESTS_REQUESTS; cargo xtask test --long"]
-fn a_post_runs_at_most_once_in_a_million() {
-    post_once(requests(1_000_000));
 }
