@@ -27,8 +27,12 @@ pub fn request(bytes: &[u8]) -> Option<Vec<u8>> {
         trusted: true,
         via: Via::On(b"proxy.test"),
         edits: NO_EDITS,
-        expect_continue: false,
-        connection: EndpointConnection::Keep,
+        expect_continue: request.expect_continue(),
+        connection: if request.wants_websocket() {
+            EndpointConnection::Upgrade
+        } else {
+            EndpointConnection::Keep
+        },
     };
     let mut out = Vec::new();
     write_request(&mut out, &request, &rewrite);

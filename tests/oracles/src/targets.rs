@@ -1,12 +1,13 @@
 //! What fuzzers call with bytes of theirs. Each panics if something is wrong with what comes of them; the tests replay
 //! the committed corpora through the same functions.
 
-use std::path::Path;
+mod configuration;
 
-use proxy_config::{Input, MemoryLoader, NoModules, read};
-use proxy_http::message::{Asked, BadResponse, Limits, Parsed, Reject, RequestHead, ResponseHead};
+use proxy_http::message::{Asked, BadResponse, Limits, Parsed, Reject, RequestHead, ResponseHead, Version};
 
-use crate::{naive, seen};
+pub use configuration::configuration;
+
+use crate::{naive, rewritten, seen};
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
@@ -25,7 +26,8 @@ pub const ALL: &[(&str, Target)] = &[
 /// Beyond this many bytes, splits are tried at some places only.
 const SPLITS: usize = 64;
 
-/// A request: how it arrives makes no difference, and what is accepted is read as others read it.
+/// A request: how it arrives makes no difference, and what is accepted is read as others read it, and so is what is
+/// sent on of it.
 pub fn request_head(bytes: &[u8]) {
     let whole = parse_request(&mut RequestHead::default(), bytes);
     for cut in cuts(bytes.len()) {
@@ -35,6 +37,10 @@ pub fn request_head(bytes: &[u8]) {
         assert_eq!(split, whole, "split at {cut}");
     }
     if let Some(ours) = seen::request(bytes) {
+        let sent = rewritten::request(bytes).expect("what is accepted is sent on");
+        let goes = seen::request(&sent).expect("what is sent on is accepted");
+        assert_eq!((&goes.first, &goes.body, goes.len), (&ours.first, &ours.body, Some(sent.len())));
+        assert_eq!(naive::request(&sent), Some(goes));
         assert_eq!(naive::request(bytes), Some(ours));
     }
 }
@@ -49,6 +55,10 @@ pub fn response_head(bytes: &[u8]) {
         assert_eq!(split, whole, "split at {cut}");
     }
     if let Some(ours) = seen::response(bytes) {
+        let sent = rewritten::response(bytes, Version::Http11).expect("what is accepted is sent on");
+        let goes = seen::response(&sent).expect("what is sent on is accepted");
+        assert_eq!((&goes.first, &goes.body, goes.len), (&ours.first, &ours.body, Some(sent.len())));
+        assert_eq!(naive::response(&sent), Some(goes));
         assert_eq!(naive::response(bytes), Some(ours));
     }
 }
@@ -100,17 +110,6 @@ pub fn target_form(bytes: &[u8]) {
         if path != b"*" {
             let again = canonical_path(&request_to("GET", &path));
             assert_eq!(again.as_deref(), Some(path.as_slice()), "what is canonical stays as it is");
-        }
-    }
-}
-
-/// A configuration in either syntax: whatever is wrong with it can be said, with its place.
-pub fn configuration(bytes: &[u8]) {
-    for main in ["/srv/conf/proxyd.conf", "/srv/conf/proxyd.toml"] {
-        let files = MemoryLoader::default().with(main, bytes).with("/srv/conf/more.conf", "Listen 1\n");
-        let read = read(&Input::new(Path::new(main), "/srv"), &files, &mut NoModules);
-        for diagnostic in read.diagnostics.iter() {
-            assert!(!read.sources.render(diagnostic).is_empty());
         }
     }
 }

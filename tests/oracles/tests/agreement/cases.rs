@@ -53,7 +53,7 @@ fn requests(seed: u64) -> [Option<Case>; 2] {
 fn responses(seed: u64) -> [Option<Case>; 2] {
     let came = message::response(seed);
     let Some(ours) = seen::response(&came) else { return [None, None] };
-    let client = if seed % 4 == 0 { Version::Http10 } else { Version::Http11 };
+    let client = if seed.is_multiple_of(4) { Version::Http10 } else { Version::Http11 };
     let goes = rewritten::response(&came, client).expect("what is accepted is sent on");
     let sent = seen::response(&goes);
     let sent = sent.unwrap_or_else(|| panic!("seed {seed}: we refuse our own: {}", goes.escape_ascii()));
