@@ -1,6 +1,8 @@
 //! Requests that two readers could understand differently, over real sockets: refused, or exactly one request at
 //! the endpoint. Each is sent in three splittings and followed by a second request that must not be confused.
 
+mod generated;
+
 use std::net::TcpStream;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};

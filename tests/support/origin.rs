@@ -300,7 +300,12 @@ pub(crate) fn read_body(stream: &mut TcpStream, seen: &mut Seen) -> io::Result<b
 
 /// Reads up to the empty line and no further, so that nothing of the body or a next request is taken.
 pub(crate) fn read_head(stream: &mut TcpStream, raw: &mut Vec<u8>) -> io::Result<()> {
-    let mut chunk = [0; 4096];
+    read_through(stream, raw, b"\r\n\r\n")
+}
+
+/// Reads up to `mark` and no further.
+fn read_through(stream: &mut TcpStream, raw: &mut Vec<u8>, mark: &[u8]) -> io::Result<()> {
+    let (mut chunk, start) = ([0; 4096], raw.len());
     loop {
         let count = uninterrupted(|| stream.peek(&mut chunk))?;
         if count == 0 {
@@ -308,8 +313,8 @@ pub(crate) fn read_head(stream: &mut TcpStream, raw: &mut Vec<u8>) -> io::Result
         }
         let before = raw.len();
         raw.extend_from_slice(&chunk[..count]);
-        let from = before.saturating_sub(3);
-        let end = find(&raw[from..], b"\r\n\r\n").map(|at| from + at + 4);
+        let from = start.max(before.saturating_sub(mark.len() - 1));
+        let end = find(&raw[from..], mark).map(|at| from + at + mark.len());
         raw.truncate(end.unwrap_or(raw.len()));
         stream.read_exact(&mut chunk[..raw.len() - before])?;
         if end.is_some() {
@@ -337,10 +342,6 @@ fn read_chunked(stream: &mut TcpStream, seen: &mut Seen) -> io::Result<()> {
 
 fn read_line(stream: &mut TcpStream, raw: &mut Vec<u8>) -> io::Result<String> {
     let start = raw.len();
-    let mut byte = [0];
-    while find(&raw[start..], b"\r\n").is_none() {
-        stream.read_exact(&mut byte)?;
-        raw.push(byte[0]);
-    }
+    read_through(stream, raw, b"\r\n")?;
     Ok(String::from_utf8_lossy(&raw[start..raw.len() - 2]).into_owned())
 }
