@@ -10,7 +10,7 @@ use std::thread;
 use crate::support::client::Client;
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::{Origin, Then, ok, read_head};
-use crate::support::ports::Refused;
+use crate::support::ports::{Refused, free_port};
 use crate::support::process::Watched;
 use crate::support::server::Server;
 use crate::support::told;
@@ -108,11 +108,6 @@ fn hyper_as_client_and_as_origin() {
         }
         origin.abort();
     });
-}
-
-/// A port that is free just now; whoever is started there is asked until it answers.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Addresses at which nobody answers.
+//! Addresses at which nobody answers, or not yet.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Socket, Type};
 
@@ -26,6 +26,11 @@ impl Refused {
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
+}
+
+/// A port that is free just now; whoever is started there is asked until it answers.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// An URL whose name no resolver knows (RFC 6761, section 6.4).
