@@ -23,6 +23,8 @@ impl LeftOut {
 
 const MEASURES: &str = "measures a module's memory and time, counts with valgrind, and knows its symbols";
 
+const OFFERS: &str = "offers more load than such a server bears";
+
 const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("authors::", "its compilers are given no flags, and what it builds is measured"),
     LeftOut::always("module_tools::the_round_robin_passes", MEASURES),
@@ -45,7 +47,11 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
     LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),
     LeftOut::always("service::units::", "asks what the server itself maps and calls, partly by strace"),
-    LeftOut::of_thread("prove::", "offers more load than such a server bears"),
+    LeftOut::of_thread("prove::reloads", OFFERS),
+    LeftOut::of_thread("prove::swaps", OFFERS),
+    LeftOut::of_thread("prove::panics", OFFERS),
+    LeftOut::of_thread("prove::stall", OFFERS),
+    LeftOut::of_thread("prove::soak", OFFERS),
     LeftOut::of_thread("descriptors::", "counts what files a server may open, and the runtime opens some"),
     LeftOut::of_thread(
         "limits::a_kept_connection_ends_after_its_time",
