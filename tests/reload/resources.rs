@@ -1,6 +1,6 @@
 //! What a reload opens, closes and keeps.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use rustix::process::Signal;
@@ -10,13 +10,10 @@ use crate::support::client::Client;
 use crate::support::config::{Syntax, load_line};
 use crate::support::modules;
 use crate::support::origin::Origin;
+use crate::support::ports::free_port;
 use crate::support::process::wait_for_file;
 use crate::support::server::{Server, Setup};
 use crate::support::wait::until_true;
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 #[test]
 fn an_address_is_added_and_taken_away_while_the_other_goes_on() {
