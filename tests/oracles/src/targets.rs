@@ -23,15 +23,16 @@ pub const ALL: &[(&str, Target)] = &[
     ("elf_note", elf_note),
 ];
 
-/// Beyond this many bytes, splits are tried at some places only.
-const SPLITS: usize = 64;
+/// Beyond this many bytes, splits are tried at so many places only: a fuzzer has many more bytes to try.
+const SPLITS: usize = 16;
 
-/// A request: how it arrives makes no difference, and what is accepted is read as others read it, and so is what is
+/// A request: how it arrives makes no difference, nor what was read by the same head before, and what is accepted is read as others read it, and so is what is
 /// sent on of it.
 pub fn request_head(bytes: &[u8]) {
-    let whole = parse_request(&mut RequestHead::default(), bytes);
-    for cut in cuts(bytes.len()) {
-        let mut head = RequestHead::default();
+    let mut head = RequestHead::default();
+    let whole = parse_request(&mut head, bytes);
+    for cut in cuts(bytes) {
+        head.clear();
         let early = parse_request(&mut head, &bytes[..cut]);
         let split = if early == Ok(Parsed::Partial) { parse_request(&mut head, bytes) } else { early };
         assert_eq!(split, whole, "split at {cut}");
@@ -47,9 +48,10 @@ pub fn request_head(bytes: &[u8]) {
 
 /// The same for a response.
 pub fn response_head(bytes: &[u8]) {
-    let whole = parse_response(&mut ResponseHead::default(), bytes);
-    for cut in cuts(bytes.len()) {
-        let mut head = ResponseHead::default();
+    let mut head = ResponseHead::default();
+    let whole = parse_response(&mut head, bytes);
+    for cut in cuts(bytes) {
+        head.clear();
         let early = parse_response(&mut head, &bytes[..cut]);
         let split = if early == Ok(Parsed::Partial) { parse_response(&mut head, bytes) } else { early };
         assert_eq!(split, whole, "split at {cut}");
@@ -130,8 +132,11 @@ fn parse_response(head: &mut ResponseHead, bytes: &[u8]) -> Result<Parsed, BadRe
     head.parse(bytes, &Limits::default(), Asked::default())
 }
 
-fn cuts(len: usize) -> impl Iterator<Item = usize> {
-    (0..len).step_by(len / SPLITS + 1)
+/// Places to split at, others for other bytes.
+fn cuts(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let step = bytes.len() / SPLITS + 1;
+    let first = bytes.iter().fold(0, |sum, byte| sum + usize::from(*byte)) % step;
+    (first..bytes.len()).step_by(step)
 }
 
 fn request_to(method: &str, target: &[u8]) -> Vec<u8> {
