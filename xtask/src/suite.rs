@@ -21,6 +21,10 @@ pub(crate) fn test(long: bool) -> Result<()> {
     shared.args(["--workspace"]).args(ignored);
     run(shared.env("PROXYD_TEST_MODE", "shared").env("PROXYD_MODULES", &files))?;
 
+    println!("\ntests of the boundary, optimized: what unsafe code gets wrong may show only there");
+    let mut optimized = cargo("test");
+    run(optimized.args(["--release", "--package", "proxy-dso", "--lib", "--test", "dso"]))?;
+
     println!("\ntests of the whole program; the balancer is compiled in");
     let mut compiled_in = cargo("test");
     compiled_in.args(["--package", "proxyd", "--features", "mod-proxy-lb", "--test", "tests"]).args(ignored);

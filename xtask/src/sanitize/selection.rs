@@ -46,6 +46,7 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("module_tools::what_the_server_would_refuse_fails_by_name", "as those of preflight"),
     LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
     LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),
+    LeftOut::always("peers::a_gib_downloaded", "bounds the memory of a server"),
     LeftOut::always("service::units::", "asks what the server itself maps and calls, partly by strace"),
     LeftOut::of_thread("prove::reloads", OFFERS),
     LeftOut::of_thread("prove::swaps", OFFERS),

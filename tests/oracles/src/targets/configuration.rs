@@ -34,8 +34,9 @@ pub fn configuration(bytes: &[u8]) {
     }
 }
 
+/// The first of them, as drawing them takes most of the time.
 fn said(diagnostics: &Diagnostics, sources: &Sources) {
-    for diagnostic in diagnostics.iter() {
+    for diagnostic in diagnostics.iter().take(4) {
         assert!(!sources.render(diagnostic).is_empty());
     }
 }
