@@ -60,12 +60,21 @@ static void make(struct making *making, void *state) {
 
 const ACQUIRES: &str = "void WRAP(void *lock) { REAL(lock); __tsan_acquire(lock); }";
 
-/// The last reference to an Arc goes by a decrement that releases and a fence that acquires; the runtime knows no fence.
-/// So each decrement that releases acquires as well: 3 is the runtime's number of the one order, 4 that of both.
-const DECREMENT: (&str, &str) = (
-    "__tsan_atomic64_fetch_sub",
-    "long WRAP(volatile long *at, long by, int order) { return REAL(at, by, order == 3 ? 4 : order); }",
-);
+/// The last reference to an Arc goes by a decrement that releases and a fence that acquires, or is taken apart
+/// (`try_unwrap`) by an exchange without an order and such a fence; the runtime knows no fence. So each decrement that
+/// releases acquires as well, and an exchange acquires: 0 is the runtime's number of no order, 2 and 3 those of
+/// acquiring and releasing, 4 that of both.
+const ATOMIC: &[(&str, &str)] = &[
+    (
+        "__tsan_atomic64_fetch_sub",
+        "long WRAP(volatile long *at, long by, int order) { return REAL(at, by, order == 3 ? 4 : order); }",
+    ),
+    (
+        "__tsan_atomic64_compare_exchange_val",
+        "long WRAP(volatile long *at, long old, long new, int order, int failed) {\n    \
+         return REAL(at, old, new, order == 0 ? 2 : order, failed);\n}",
+    ),
+];
 
 /// Makes a linker in `dir` that does so.
 ///
@@ -82,9 +91,10 @@ pub(super) fn linker(dir: &Path, compiler: &Compiler) -> Result<PathBuf> {
         source += &wrapped(number, &name, wrapper);
         flags += &format!(" -Wl,--wrap={name}");
     }
-    let (name, wrapper) = DECREMENT;
-    source += &wrapped(WRAPPED.len(), name, wrapper);
-    flags += &format!(" -Wl,--wrap={name}");
+    for (number, (name, wrapper)) in ATOMIC.iter().enumerate() {
+        source += &wrapped(WRAPPED.len() + number, name, wrapper);
+        flags += &format!(" -Wl,--wrap={name}");
+    }
     let (text, object, linker) = (dir.join("ordering.c"), dir.join("ordering.o"), dir.join("cc"));
     fs::write(&text, source)?;
     run(Command::new("cc").args(["-O1", "-fPIC", "-fexceptions", "-c", "-o"]).arg(&object).arg(&text))?;
