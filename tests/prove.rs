@@ -3,8 +3,10 @@
 
 mod builds;
 mod hostile;
+mod overload;
 mod panics;
 mod reloads;
+mod slow;
 mod soak;
 mod stall;
 mod swaps;

@@ -6,7 +6,7 @@ use crate::cargo::{Profile, cargo, run, target};
 use crate::modules;
 
 /// As the modules below `tests/prove` are called.
-const NAMES: &[&str] = &["reloads", "swaps", "hostile", "panics", "stall", "soak"];
+const NAMES: &[&str] = &["reloads", "swaps", "hostile", "panics", "stall", "soak", "slow", "overload"];
 
 /// Runs those that are named, or all. The long ones are built as they are meant to run.
 ///
