@@ -4,9 +4,11 @@
 mod builds;
 mod crosstalk;
 mod hostile;
+mod overload;
 mod panics;
 mod posts;
 mod reloads;
+mod slow;
 mod soak;
 mod stall;
 mod swaps;

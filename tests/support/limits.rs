@@ -1,4 +1,5 @@
-//! A running server's use of the machine: descriptors that can be taken away from it, and its time on the processor.
+//! A running server's use of the machine: descriptors that can be taken away from it, its time on the processor and
+//! before it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -55,5 +56,19 @@ impl Server {
         let fields = stat.rsplit_once(") ").unwrap().1.split_ascii_whitespace().skip(11).take(2);
         let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(10 * ticks)
+    }
+
+    /// How long the executor of it that waited longest for a processor has done so since it began: it could run, and the
+    /// machine let others (the second figure of `/proc/PID/task/TID/schedstat`). Nothing where the system does not tell.
+    pub(crate) fn waited_for_processor(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let waited = threads.filter_map(|thread| {
+            let thread = thread.ok()?.path();
+            let name = fs::read_to_string(thread.join("comm")).ok()?;
+            let text = fs::read_to_string(thread.join("schedstat")).ok()?;
+            name.starts_with("executor").then_some(())?;
+            text.split_ascii_whitespace().nth(1)?.parse().ok()
+        });
+        Duration::from_nanos(waited.max().unwrap_or_default())
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod background;
 pub(crate) mod backlog;
 pub(crate) mod chance;
 pub(crate) mod client;
+pub(crate) mod cores;
 pub(crate) mod crowd;
 #[macro_use]
 pub(crate) mod config;

@@ -43,8 +43,8 @@ Usage: cargo xtask VERB
   bench scan                      least requests over 1000 endpoints beside the same loop over a plain slice
   bench idle-modules              what fifty modules cost a request that has nothing to do with them
   prove [NAME...] [--long]        what must not cost a request or spoil one, many times under load: reloads, swaps,
-                                  hostile, panics, stall, soak, crosstalk, posts, and the parser beside others (oracles);
-                                  prints figures, and fails if a bound is missed. --long takes two hours
+                                  hostile, panics, stall, soak, slow, overload, crosstalk, posts, and the parser beside
+                                  others (oracles); prints figures, and fails if a bound is missed. --long takes two hours
   fuzz TARGET [--seconds N]       cargo-fuzz over one target of tests/fuzz, for 60 s or N
   loom [--long]                   models of what threads share, in all interleavings
   sanitize address|thread [NAME]  the tests, or those that hold NAME, with host and modules under a sanitizer

@@ -7,8 +7,19 @@ use crate::cargo::{Profile, cargo, run, target};
 use crate::modules;
 
 /// Those of the whole program, as the modules below `tests/prove` are called, and that of the parser.
-const NAMES: &[&str] =
-    &["reloads", "swaps", "hostile", "panics", "stall", "soak", "crosstalk", "posts", ORACLES];
+const NAMES: &[&str] = &[
+    "reloads",
+    "swaps",
+    "hostile",
+    "panics",
+    "stall",
+    "soak",
+    "slow",
+    "overload",
+    "crosstalk",
+    "posts",
+    ORACLES,
+];
 
 /// The parser beside others; lives in `tests/oracles`.
 const ORACLES: &str = "oracles";

@@ -27,6 +27,9 @@ pub struct ServerConf {
     pub executors: Option<usize>,
     /// How many clients may be connected; what the limit of open files bears if `None`.
     pub max_connections: Option<usize>,
+    /// How long a new connection may have to wait for an executor that has more to do than it can before it is refused; for
+    /// ever if `None`.
+    pub overload_delay: Option<Duration>,
     /// Where to listen.
     pub listen: Vec<Listen>,
     /// How long a graceful stop waits for requests; at least a second.
@@ -67,6 +70,7 @@ impl ServerConf {
             server_root,
             executors: None,
             max_connections: None,
+            overload_delay: Some(Duration::from_millis(200)),
             listen: Vec::new(),
             shutdown_timeout: Duration::from_secs(30),
             error_log: LogTarget::Stderr,

@@ -3,6 +3,7 @@
 
 mod accept;
 mod capacity;
+mod line;
 mod local;
 mod present;
 mod sockets;
@@ -194,6 +195,7 @@ async fn serve(seat: Seat, clock: Arc<Clock>, ready: impl FnOnce()) -> io::Resul
     let mut accepting = Accepting::new(Rc::clone(&local));
     let rounds = tokio::task::spawn_local(make_rounds(Rc::clone(&local)));
     let youths = tokio::task::spawn_local(youth::watch(Rc::clone(&local)));
+    let line = tokio::task::spawn_local(line::serve(Rc::clone(&local)));
     if let Some(first) = listeners(&mut orders) {
         accepting.follow(&first).await?;
         // Else its sockets would stay open for as long as this executor is there.
@@ -218,7 +220,12 @@ async fn serve(seat: Seat, clock: Arc<Clock>, ready: impl FnOnce()) -> io::Resul
     }
     rounds.abort();
     youths.abort();
-    Ok(Drained { cut: local.connections() })
+    line.abort();
+    let drained = Drained { cut: local.connections() };
+    let abandoned = local.line.borrow_mut().abandon();
+    // Each of them knows its executor.
+    drop(abandoned);
+    Ok(drained)
 }
 
 async fn make_rounds(local: Rc<Local>) {

@@ -17,6 +17,7 @@ pub mod accounts;
 pub mod drive;
 pub mod floor;
 pub mod hold;
+pub mod offer;
 pub mod origin;
 pub mod plan;
 pub mod reply;

@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
 use bench_load::drive::{self, Tally};
+use bench_load::offer::{self, Came, Offer, Offered};
 use bench_load::origin::Origin;
-use bench_load::plan::Plan;
+use bench_load::plan::{Plan, request};
 
 fn origin() -> SocketAddr {
     let mut origin = Origin::open(1).unwrap();
@@ -80,4 +81,40 @@ fn wrong_answers_are_errors() {
     });
     let tally = load(addr, "size=128 count=3").unwrap();
     assert_eq!((tally.requests, tally.errors), (0, 3));
+}
+
+fn offered(addr: SocketAddr, rate: f64) -> Offered {
+    let time = std::time::Duration::from_millis(500);
+    offer::run(&Offer { addr, request: request(addr, "/128", true, 0), rate, time }).unwrap()
+}
+
+#[test]
+fn an_offer_is_made_whatever_comes_of_it() {
+    let served = offered(origin(), 200.0);
+    assert_eq!((served.samples.len(), served.count(Came::Served)), (100, 100), "{served}");
+    let refusing = answering(b"HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\nno");
+    assert_eq!(offered(refusing, 200.0).count(Came::Refused), 100);
+    for wrong in [
+        &b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nno",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nno",
+        b"",
+    ] {
+        let failed = offered(answering(wrong), 200.0);
+        assert_eq!(failed.count(Came::Failed), 100, "{failed}");
+        assert!(failed.first_failure.is_some());
+    }
+}
+
+/// Answers each connection's first bytes, and ends it.
+fn answering(answer: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer);
+        }
+    });
+    addr
 }

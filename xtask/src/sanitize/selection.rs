@@ -45,8 +45,8 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::always("constructors_are_warned_of", "sanitizers add constructors"),
     LeftOut::always("module_tools::what_the_server_would_refuse_fails_by_name", "as those of preflight"),
     LeftOut::always("template::", "its compilers are given no flags, and what it builds is measured"),
-    LeftOut::always("slow_clients::", "bounds the time and the memory of a server"),
     LeftOut::always("peers::a_gib_downloaded", "bounds the memory of a server"),
+    LeftOut::always("prove::slow", "bounds the time and the memory of a server"),
     LeftOut::always("service::units::", "asks what the server itself maps and calls, partly by strace"),
     LeftOut::of_thread("prove::reloads", OFFERS),
     LeftOut::of_thread("prove::swaps", OFFERS),
@@ -61,10 +61,6 @@ const LEFT_OUT: &[LeftOut] = &[
     LeftOut::of_thread(
         "limits::a_slow_body_has_the_time_that_its_rate_earns",
         "knows a time to half a second",
-    ),
-    LeftOut::of_thread(
-        "overload::three_times_capacity_degrades_and_does_not_collapse",
-        "measures how fast a server is",
     ),
 ];
 

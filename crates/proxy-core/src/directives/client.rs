@@ -1,4 +1,5 @@
-//! What clients may take: Limit…, RequestReadTimeout, ResponseWriteTimeout, Timeout, KeepAlive… and MaxConnections.
+//! What clients may take: Limit…, RequestReadTimeout, ResponseWriteTimeout, Timeout, KeepAlive…, MaxConnections and
+//! OverloadDelay.
 
 use std::time::Duration;
 
@@ -91,6 +92,14 @@ inventory::submit!(Directive::line(
     "how many clients may be connected, others get 503 at once; by default what the limit of open files bears",
     connections
 ));
+inventory::submit!(Directive::line(
+    "OverloadDelay",
+    GLOBAL,
+    Args::Take1,
+    "how long a new connection may have to wait while executors have more to do than they can, others get 503 at once, in \
+     seconds unless a unit is given, or off; 200ms by default",
+    overload_delay
+));
 
 fn line(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
     lowering.client().line = Some(bytes(node)?);
@@ -167,6 +176,13 @@ fn keep_alive_requests(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), D
 
 fn connections(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
     lowering.conf.max_connections = Some(number(arg(node, 0)?, 1, 10_000_000)? as usize);
+    Ok(())
+}
+
+fn overload_delay(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
+    let word = arg(node, 0)?;
+    let is_off = word.text.eq_ignore_ascii_case("off");
+    lowering.conf.overload_delay = if is_off { None } else { Some(at_least(word, LEAST, "1ms")?) };
     Ok(())
 }
 

@@ -13,13 +13,12 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::capacity::Cause;
+use super::line::{Newcomer, PER_TURN};
 use super::{Local, Presence, is_exhausted};
-use crate::connection;
 
-/// Connections taken before others get their turn.
-const PER_WAKE: usize = 4;
-/// Connections refused before others get their turn.
-const REFUSED_PER_WAKE: usize = 32;
+/// Connections refused, or put in the line, before others get their turn.
+const PUT_OFF_PER_TURN: usize = 32;
 /// Connections taken of those that wait when a socket is closed.
 const REST: usize = 4096;
 /// How long accepting rests when it cannot go on.
@@ -129,24 +128,29 @@ impl Listener {
 
     async fn accept_some(&self, local: &Rc<Local>) -> io::Result<()> {
         let mut ready = self.socket.readable().await?;
-        let (mut begun, mut refused) = (0, 0);
-        while begun < PER_WAKE && refused < REFUSED_PER_WAKE {
+        let is_standing = local.line.borrow_mut().is_standing(local.clock.now());
+        let (mut begun, mut put_off) = (0, 0);
+        while put_off < PUT_OFF_PER_TURN && (begun < PER_TURN || is_standing) {
             match ready.try_io(|socket| accept(socket.get_ref())) {
-                Ok(Ok((stream, client))) if has_room(local) => {
-                    begin(stream, client, self.local, local);
-                    begun += 1;
-                }
-                Ok(Ok((stream, _))) => {
-                    local.refusals.borrow_mut().refuse(stream, &local.shared.capacity);
-                    refused += 1;
+                Ok(Ok((stream, client))) => {
+                    let waits = begun == PER_TURN || !local.line.borrow().is_empty();
+                    match receive(stream, client, self.local, waits, local) {
+                        Received::Begun => begun += 1,
+                        Received::PutOff => put_off += 1,
+                    }
                 }
                 Ok(Err(error)) if concerns_one_connection(&error) => {}
                 Ok(Err(error)) => return Err(error),
-                Err(_would_block) => return Ok(()),
+                Err(_would_block) => {
+                    local.line.borrow_mut().clear();
+                    return Ok(());
+                }
             }
         }
         drop(ready);
         tokio::task::yield_now().await;
+        // Where there is always something to do the thread does not go to sleep, and the clock is set by nobody else.
+        local.clock.exact();
         Ok(())
     }
 
@@ -158,10 +162,10 @@ impl Listener {
             return;
         };
         drop(spare);
-        for _ in 0..REFUSED_PER_WAKE {
+        for _ in 0..PUT_OFF_PER_TURN {
             let Ok((stream, _)) = accept(listener) else { break };
             let mut refusals = local.refusals.borrow_mut();
-            refusals.refuse(stream, &local.shared.capacity);
+            refusals.refuse(stream, Cause::Full, &local.shared.capacity);
             refusals.close_all();
         }
         self.spare = listener.try_clone().ok();
@@ -183,17 +187,52 @@ fn accept_rest(socket: &TcpListener, local: &Rc<Local>) {
     // Who goes on connecting has no end of it.
     for _ in 0..REST {
         match accept(socket) {
-            Ok((stream, client)) if has_room(local) => begin(stream, client, here, local),
-            Ok((stream, _)) => local.refusals.borrow_mut().refuse(stream, &local.shared.capacity),
+            Ok((stream, client)) => {
+                receive(stream, client, here, false, local);
+            }
             Err(error) if concerns_one_connection(&error) => {}
             Err(_nobody_waits) => return,
         }
     }
 }
 
-fn begin(stream: TcpStream, client: SocketAddr, here: SocketAddr, local: &Rc<Local>) {
-    let presence = Presence::new(Rc::clone(local), &stream);
-    tokio::task::spawn_local(connection::serve(Rc::clone(local), presence, stream, client, here));
+/// What became of a connection.
+enum Received {
+    Begun,
+    /// It waits, or was refused.
+    PutOff,
+}
+
+/// Begins to serve a connection, or puts it in the line if it `waits`; where there is no room, it is refused.
+fn receive(
+    socket: TcpStream,
+    client: SocketAddr,
+    here: SocketAddr,
+    waits: bool,
+    local: &Rc<Local>,
+) -> Received {
+    let cause = if waits && is_line_full(local) {
+        Cause::Busy
+    } else if has_room(local) {
+        let newcomer = Newcomer { presence: Presence::new(Rc::clone(local), &socket), socket, client, here };
+        if !waits {
+            newcomer.begin(local);
+            return Received::Begun;
+        }
+        if local.line.borrow_mut().join(newcomer, local.clock.now()) {
+            local.joined.notify_one();
+        }
+        return Received::PutOff;
+    } else {
+        Cause::Full
+    };
+    local.refusals.borrow_mut().refuse(socket, cause, &local.shared.capacity);
+    Received::PutOff
+}
+
+fn is_line_full(local: &Local) -> bool {
+    let delay = local.pinned().generation.conf().overload_delay;
+    delay.is_some_and(|delay| local.line.borrow().is_full(delay))
 }
 
 /// Counts one more client: there are less than there may be, or one that idles makes room.

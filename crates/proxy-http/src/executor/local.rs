@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::Shared;
 use super::capacity::Refusals;
+use super::line::Line;
 use super::present::Present;
 use super::sockets::Sockets;
 use super::youth::Young;
@@ -46,6 +47,9 @@ pub(crate) struct Local {
     /// The first of the young ones has begun.
     pub(super) began: Notify,
     pub(super) refusals: RefCell<Refusals>,
+    pub(super) line: RefCell<Line>,
+    /// The first of the line is there.
+    pub(super) joined: Notify,
     pub(super) left: Notify,
 }
 
@@ -79,6 +83,8 @@ impl Local {
             young: RefCell::default(),
             began: Notify::new(),
             refusals: RefCell::default(),
+            line: RefCell::default(),
+            joined: Notify::new(),
             left: Notify::new(),
             shared,
         }

@@ -23,7 +23,7 @@ pub(super) struct Present {
 
 #[derive(Debug, Default)]
 struct Place {
-    /// The number of the beginning of who is here.
+    /// The number of the beginning of who is here; 0 before.
     number: u64,
     waker: Option<Waker>,
     rests: Rests,
@@ -121,12 +121,17 @@ impl Presence {
         let slot = local.present.borrow_mut().take();
         local.sockets.remember(slot, socket.as_raw_fd());
         local.present.borrow().publish(local.caller.mark());
-        let (number, is_only) = local.young.borrow_mut().begin(slot, local.clock.now());
-        local.present.borrow_mut().places[slot].number = number;
+        Self { local, slot }
+    }
+
+    /// Its task begins: it is young from now on.
+    pub(super) fn begin(&self) {
+        let local = &*self.local;
+        let (number, is_only) = local.young.borrow_mut().begin(self.slot, local.clock.now());
+        local.present.borrow_mut().places[self.slot].number = number;
         if is_only {
             local.began.notify_one();
         }
-        Self { local, slot }
     }
 
     /// Has the task of `cx` woken on changes; a connection stays in one task, so once is enough.

@@ -46,12 +46,12 @@ impl<'g> Exchange<'_, '_, 'g> {
             }
             Err(bad) => return Err(Ending::Refuse(Fault::bad_response(bad.reason))),
         };
-        if self.sides.response.view(raw).is_interim() {
-            self.interim()?;
+        if self.sides.response.view(&raw[..len]).is_interim() {
+            self.interim(len)?;
             self.sides.down.window.skip(len);
             return Ok(Some(Stage::Head));
         }
-        let (source, chunks) = self.final_head();
+        let (source, chunks) = self.final_head(len);
         let down = &mut *self.sides.down;
         down.window.skip(len);
         down.begin(source, chunks, self.job.request.te_trailers(), &ENDPOINT_LIMITS);
@@ -59,14 +59,15 @@ impl<'g> Exchange<'_, '_, 'g> {
         Ok(Some(Stage::Body))
     }
 
-    fn interim(&mut self) -> Result<(), Ending<'g>> {
+    /// Passes on the interim head of `len` bytes.
+    fn interim(&mut self, len: usize) -> Result<(), Ending<'g>> {
         self.interim += 1;
         if self.interim > MOST_INTERIM {
             return Err(Ending::Refuse(Fault::INTERIM_LIMIT));
         }
         let request = &self.job.request;
         let down = &mut *self.sides.down;
-        let response = self.sides.response.view(down.window.raw());
+        let response = self.sides.response.view(&down.window.raw()[..len]);
         let wanted = response.status() != 100 || request.expect_continue();
         if wanted && request.version() == Version::Http11 {
             write_interim(&mut down.text, &response);
@@ -74,12 +75,12 @@ impl<'g> Exchange<'_, '_, 'g> {
         Ok(())
     }
 
-    /// Shows the head to whoever wants to see it, and writes the client's; gives how the body is read, and whether
-    /// the client gets it in chunks.
-    fn final_head(&mut self) -> (Source, bool) {
+    /// Shows the head of `len` bytes to whoever wants to see it, and writes the client's; gives how the body is read,
+    /// and whether the client gets it in chunks.
+    fn final_head(&mut self, len: usize) -> (Source, bool) {
         let endpoint = self.endpoint();
         let (job, down) = (self.job, &mut *self.sides.down);
-        let response = self.sides.response.view(down.window.raw());
+        let response = self.sides.response.view(&down.window.raw()[..len]);
         self.figures.status = response.status();
         self.reusable = response.keep_alive();
         let fields = ResponseFields(response);

@@ -40,6 +40,9 @@ struct Config {
     /// HostileMillis NUMBER: how long something slow takes.
     #[directive(name = "HostileMillis", take1, default = 0)]
     millis: u64,
+    /// HostileSteps NUMBER: how much is computed where something computes that much.
+    #[directive(name = "HostileSteps", take1, default = 0)]
+    steps: u64,
     /// HostileWord WORD: panics as soon as it is read.
     #[directive(name = "HostileWord", take1)]
     _word: Option<Word>,
@@ -111,6 +114,8 @@ enum Mode {
     NextSlow,
     /// Sleep for HostileMillis in `next`.
     NextSleep,
+    /// Compute HostileSteps in `next`, whatever time that takes.
+    NextBusy,
 }
 
 /// What states beside endpoints do: there is one instance a process.
@@ -139,6 +144,7 @@ struct Hostile {
     until: usize,
     only: Option<String>,
     slow: Duration,
+    steps: u64,
     requests: AtomicUsize,
 }
 
@@ -177,7 +183,7 @@ impl Balancer for Hostile {
     type Walk = Walk;
 
     fn new(config: Config, init: &mut Init<'_>) -> Result<Self> {
-        let Config { clusters, mode, every, until, only, millis, .. } = config;
+        let Config { clusters, mode, every, until, only, millis, steps, .. } = config;
         info!(?mode, every, "hostile module begins");
         assert!(mode != Mode::InitPanic, "hostile init");
         if mode == Mode::InitError {
@@ -197,6 +203,7 @@ impl Balancer for Hostile {
             until,
             only,
             slow: Duration::from_millis(millis),
+            steps,
             requests: AtomicUsize::new(0),
         })
     }
@@ -234,6 +241,10 @@ impl Balancer for Hostile {
             }
             (Mode::NextSleep, _) => {
                 std::thread::sleep(self.slow);
+                Ok(in_turn(walk, usable))
+            }
+            (Mode::NextBusy, _) => {
+                (0..self.steps).for_each(|step| _ = std::hint::black_box(step));
                 Ok(in_turn(walk, usable))
             }
             (Mode::Error, _) => Err(Error::msg("hostile next refuses")),

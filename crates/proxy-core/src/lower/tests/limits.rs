@@ -40,6 +40,8 @@ fn each_directive_sets_its_limit() {
     assert_eq!(server.client, all());
     assert_eq!((server.proxy.body_limit, server.proxy.timeout), (Some(4000), Duration::from_secs(9)));
     assert_eq!(conf("MaxConnections 5").max_connections, Some(5));
+    assert_eq!(conf("OverloadDelay 50ms").overload_delay, Some(Duration::from_millis(50)));
+    assert_eq!(conf("OverloadDelay off").overload_delay, None);
 }
 
 #[test]
@@ -48,6 +50,7 @@ fn who_says_nothing_gets_the_defaults() {
     assert_eq!(server.client, ClientLimits::default());
     assert_eq!((server.proxy.body_limit, server.proxy.timeout), (Some(1 << 30), Duration::from_secs(60)));
     assert_eq!(conf("").max_connections, None);
+    assert_eq!(conf("").overload_delay, Some(Duration::from_millis(200)));
 }
 
 #[test]
@@ -129,6 +132,8 @@ const BAD: &[(&str, &str)] = &[
     ("KeepAliveTimeout 0", "`0` is less than 1ms"),
     ("MaxKeepAliveRequests -1", "`-1` is not a whole number from 0 to 4294967295"),
     ("MaxConnections 0", "`0` is not a whole number from 1 to 10000000"),
+    ("OverloadDelay 0", "`0` is less than 1ms"),
+    ("OverloadDelay on", "`on` is not a duration"),
     ("RequestReadTimeout", "RequestReadTimeout requires at least one argument"),
     ("RequestReadTimeout 10", "Invalid RequestReadTimeout parameter. Parameter must be in form 'key=value'"),
     ("RequestReadTimeout head=10", "RequestReadTimeout: head=10: Unknown RequestReadTimeout parameter"),

@@ -1,10 +1,11 @@
-//! Three times as much as can be served: what can be is, the rest is told at once, and afterwards all is as before.
+//! Places for clients are what is short: MaxConnections, and an origin that takes its time.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::super::Form;
 use crate::support::client::Client;
 use crate::support::origin::{Origin, Then, ok};
 use crate::support::server::Server;
@@ -14,15 +15,8 @@ use crate::support::told::figure;
 const PLACES: u32 = 40;
 const SERVICE: Duration = Duration::from_millis(250);
 
-#[test]
-fn three_times_capacity_degrades_and_does_not_collapse() {
-    check(Duration::from_secs(6));
-}
-
-#[test]
-#[ignore = "takes a minute; run by cargo xtask test --long"]
-fn three_times_capacity_for_a_minute_degrades_and_does_not_collapse() {
-    check(Duration::from_secs(60));
+pub(super) fn prove(form: Form) {
+    check(form.pick(Duration::from_secs(6), Duration::from_secs(60)));
 }
 
 fn check(time: Duration) {
