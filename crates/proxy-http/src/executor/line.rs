@@ -1,7 +1,8 @@
 //! Those who wait for their turn while the executor has more to do than it can. As long as it keeps up, a newcomer is
 //! served at once and this is empty. Where the system's queue of connections has not been empty for a while, the executor
 //! takes what is there into this line, begins with a few of them in each turn, and so knows how long another one would
-//! have to wait: where that is more than OverloadDelay, the newcomer is told to come again at once, which costs little.
+//! have to wait: where that is more than OverloadDelay, and what came is no burst that will be over, the newcomer is told to
+//! come again at once, which costs little.
 //!
 //! It is the bounded queue that "Fail at Scale" (Maurer, ACM Queue 13(8), 2015) asks for, bounded by time as CoDel is
 //! (RFC 8289), with one difference: who waits is served, and who comes last is refused, since his answer is then there
@@ -23,6 +24,11 @@ pub(super) const PER_TURN: usize = 4;
 /// How long the system's queue has not been empty when it counts as standing, in nanoseconds: a burst is over by then, and
 /// another executor that had time would have emptied it.
 const STANDING: u64 = 10_000_000;
+/// So many who came at once are served however long that takes, as after a pause of the whole machine: no more come, so
+/// that nobody is helped by a refusal.
+const BURST: usize = 1024;
+/// A line that has not been empty for so much of the executor's own time, in nanoseconds, is no burst.
+const LASTING: u64 = 1_000_000_000;
 
 /// Somebody who was let in and is not served yet.
 pub(super) struct Newcomer {
@@ -48,6 +54,8 @@ pub(super) struct Line {
     waiting: VecDeque<Newcomer>,
     /// Since when somebody has waited all the time, here or in the system's queue.
     since: Option<u64>,
+    /// The executor's own time when the line was empty last.
+    began: u64,
     pace: Pace,
 }
 
@@ -69,16 +77,22 @@ impl Line {
         self.waiting.is_empty()
     }
 
-    /// Whether one more would have to wait for longer than `delay`, as far as can be told.
+    /// Whether one more would have to wait for longer than `delay`, as far as can be told, and the line is no burst.
     pub(super) fn is_full(&self, delay: Duration) -> bool {
-        self.pace.each.saturating_mul(self.waiting.len() as u64) > nanoseconds(delay)
+        let wait = self.pace.each.saturating_mul(self.waiting.len() as u64);
+        wait > nanoseconds(delay) && (self.waiting.len() >= BURST || self.lasts(own_time()))
+    }
+
+    fn lasts(&self, own: u64) -> bool {
+        own.saturating_sub(self.began) >= LASTING
     }
 
     /// Puts somebody at the end; whether nobody was there.
     pub(super) fn join(&mut self, newcomer: Newcomer, now: u64) -> bool {
         let was_empty = self.waiting.is_empty();
         if was_empty {
-            self.pace.start(now, own_time());
+            self.began = own_time();
+            self.pace.start(now, self.began);
         }
         self.waiting.push_back(newcomer);
         was_empty
@@ -186,5 +200,12 @@ mod tests {
         assert!(!line.is_full(Duration::ZERO), "nobody waits");
         line.pace.each = 1000 * MS;
         assert!(!line.is_full(Duration::ZERO), "nobody waits");
+    }
+
+    #[test]
+    fn a_burst_is_over_after_a_second_of_the_executors_own() {
+        let line = Line { began: 500 * MS, ..Line::default() };
+        assert!(!line.lasts(1499 * MS));
+        assert!(line.lasts(1500 * MS));
     }
 }
