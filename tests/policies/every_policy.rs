@@ -53,10 +53,15 @@ fn nothing_stays_in_flight_whatever_becomes_of_requests_on_eight_executors() {
             }
         });
         assert_eq!(rig.in_flight(), [0; 5], "{}", policy.ident);
-        let totals: Vec<u64> =
-            rig.endpoints().iter().map(|endpoint| endpoint.stats().total.load(Relaxed)).collect();
-        assert_eq!(totals.iter().sum::<u64>(), 8 * u64::from(REQUESTS + REQUESTS / 3), "{}", policy.ident);
-        assert!(totals.iter().all(|total| *total > 2000), "{} starves one: {totals:?}", policy.ident);
+        let totals = rig.endpoints().iter().map(|endpoint| endpoint.stats().total.load(Relaxed));
+        assert_eq!(totals.sum::<u64>(), 8 * u64::from(REQUESTS + REQUESTS / 3), "{}", policy.ident);
+        // Counted when the threads are gone: while one sleeps in the middle of a request, whoever goes by what is in
+        // flight is right to spare that request's endpoint.
+        let later = Caller::new(0);
+        later.set_now(u64::MAX); // what failed has cooled down
+        let mut shares = [0; 5];
+        (0..1000).for_each(|number| shares[rig.pick_for(&later, format!("/{number}").as_bytes())] += 1);
+        assert!(shares.iter().all(|share| *share > 80), "{} starves one: {shares:?}", policy.ident);
     }
 }
 
