@@ -7,6 +7,7 @@ mod line;
 mod local;
 mod present;
 mod sockets;
+mod told;
 mod youth;
 
 use std::fmt;
@@ -196,6 +197,7 @@ async fn serve(seat: Seat, clock: Arc<Clock>, ready: impl FnOnce()) -> io::Resul
     let rounds = tokio::task::spawn_local(make_rounds(Rc::clone(&local)));
     let youths = tokio::task::spawn_local(youth::watch(Rc::clone(&local)));
     let line = tokio::task::spawn_local(line::serve(Rc::clone(&local)));
+    let flushes = tokio::task::spawn_local(told::flush_together(Rc::clone(&local)));
     if let Some(first) = listeners(&mut orders) {
         accepting.follow(&first).await?;
         // Else its sockets would stay open for as long as this executor is there.
@@ -221,6 +223,8 @@ async fn serve(seat: Seat, clock: Arc<Clock>, ready: impl FnOnce()) -> io::Resul
     rounds.abort();
     youths.abort();
     line.abort();
+    flushes.abort();
+    local.flush();
     let drained = Drained { cut: local.connections() };
     let abandoned = local.line.borrow_mut().abandon();
     // Each of them knows its executor.

@@ -9,10 +9,14 @@ use proxy_core::generation::Generation;
 
 use crate::message::Request;
 
-/// Told of each request at its end, refused ones included, before `proxy.log_transaction` runs.
+/// Told of each request at its end, refused ones included, before `proxy.log_transaction` runs. Called on the executor's
+/// thread, which waits: no blocking, no panic.
 pub trait TransactionLog: Send + Sync {
-    /// Called on the executor's thread, which waits: no blocking, no panic.
-    fn log(&self, executor: u32, transaction: &Transaction<'_>);
+    /// A request ended. Whether something was put off that [`flush`](Self::flush) is to do.
+    fn log(&self, executor: u32, transaction: &Transaction<'_>) -> bool;
+
+    /// The requests that ended together have been told of: called before the executor waits for anything.
+    fn flush(&self, executor: u32);
 }
 
 /// One request and how it ended.
@@ -26,6 +30,8 @@ pub struct Transaction<'a> {
     pub id: u64,
     /// The client.
     pub client: SocketAddr,
+    /// Its address as modules see it.
+    pub client_text: &'a str,
     /// Where it connected to.
     pub local: SocketAddr,
     /// The first line as it came, without its end; holds any byte, and nothing if none was read.

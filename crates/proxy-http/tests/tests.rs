@@ -8,6 +8,7 @@ mod bodies;
 mod drain;
 mod failures;
 mod limits;
+mod logs;
 mod requests;
 mod responses;
 mod upgrade;

@@ -8,6 +8,7 @@ mod error;
 mod escape;
 mod format;
 mod levels;
+mod lines;
 mod losses;
 mod queue;
 mod sink;

@@ -86,6 +86,7 @@ impl Connection {
             server: routed.server.number,
             id,
             client: self.peer,
+            client_text: &self.peer_text,
             local: self.here,
             line: logged(request.line()),
             request: Some(request),
@@ -100,7 +101,7 @@ impl Connection {
             upstream_status: report.upstream_status,
             client_aborted: report.client_aborted,
         };
-        pinned.transactions.log(local.number, &transaction);
+        local.log(&pinned, &transaction);
         log_hooks(generation.hooks(), &transaction, &view, local);
         let (status, elapsed) = (transaction.status, transaction.elapsed);
         local.caller.ends(&Finished { request: id, status, elapsed });
@@ -120,13 +121,14 @@ impl Connection {
         let answer = Answer { status, detail: reason };
         let taken = answer.send(form, local, &mut self.client, &mut self.timer, &mut kit.down).await;
         let generation = &*self.pinned.generation;
-        self.pinned.transactions.log(
-            local.number,
+        local.log(
+            &self.pinned,
             &Transaction {
                 generation,
                 server: generation.servers().server(self.here, None).number,
                 id,
                 client: self.peer,
+                client_text: &self.peer_text,
                 local: self.here,
                 line: &kit.text,
                 request: None,

@@ -14,6 +14,7 @@ use super::capacity::Refusals;
 use super::line::Line;
 use super::present::Present;
 use super::sockets::Sockets;
+use super::told::Told;
 use super::youth::Young;
 use crate::clock::{Clock, HttpDate};
 use crate::connection::Coroutine;
@@ -50,6 +51,7 @@ pub(crate) struct Local {
     pub(super) line: RefCell<Line>,
     /// The first of the line is there.
     pub(super) joined: Notify,
+    pub(super) told: Told,
     pub(super) left: Notify,
 }
 
@@ -85,6 +87,7 @@ impl Local {
             refusals: RefCell::default(),
             line: RefCell::default(),
             joined: Notify::new(),
+            told: Told::default(),
             left: Notify::new(),
             shared,
         }

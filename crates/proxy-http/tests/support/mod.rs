@@ -1,9 +1,11 @@
 //! A proxy in a thread, an endpoint, and raw peers of both.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,10 +34,16 @@ pub(crate) struct Logged {
     pub(crate) aborted: bool,
 }
 
-struct Recorder(Mutex<mpsc::Sender<Logged>>);
+/// Passes on what it is told when it is flushed.
+struct Recorder {
+    unflushed: Mutex<Vec<Logged>>,
+    flushed: Mutex<mpsc::Sender<Vec<Logged>>>,
+    /// Whoever holds it keeps the executor at its next log.
+    gate: Arc<Mutex<()>>,
+}
 
 impl TransactionLog for Recorder {
-    fn log(&self, _: u32, transaction: &Transaction<'_>) {
+    fn log(&self, _: u32, transaction: &Transaction<'_>) -> bool {
         let logged = Logged {
             line: String::from_utf8_lossy(transaction.line).into_owned(),
             status: transaction.status,
@@ -45,7 +53,14 @@ impl TransactionLog for Recorder {
             received: transaction.received,
             aborted: transaction.client_aborted,
         };
-        let _ = self.0.lock().unwrap().send(logged);
+        self.unflushed.lock().unwrap().push(logged);
+        drop(self.gate.lock());
+        true
+    }
+
+    fn flush(&self, _: u32) {
+        let together = std::mem::take(&mut *self.unflushed.lock().unwrap());
+        let _ = self.flushed.lock().unwrap().send(together);
     }
 }
 
@@ -62,7 +77,10 @@ pub(crate) struct Proxy {
     pub(crate) addr: SocketAddr,
     orders: watch::Sender<Orders>,
     thread: Option<JoinHandle<std::io::Result<Drained>>>,
-    log: mpsc::Receiver<Logged>,
+    log: mpsc::Receiver<Vec<Logged>>,
+    /// What was flushed and nobody asked for yet.
+    unread: RefCell<VecDeque<Logged>>,
+    gate: Arc<Mutex<()>>,
     shared: Arc<Shared>,
 }
 
@@ -74,14 +92,16 @@ impl Proxy {
         let (sender, log) = mpsc::channel();
         let generation = generation(conf);
         let capacity = Capacity::new(generation.conf().max_connections.unwrap_or(1000), 4, 4);
-        let recorder = Arc::new(Recorder(Mutex::new(sender)));
+        let gate = Arc::new(Mutex::new(()));
+        let (unflushed, flushed) = (Mutex::default(), Mutex::new(sender));
+        let recorder = Arc::new(Recorder { unflushed, flushed, gate: Arc::clone(&gate) });
         let observation = Arc::new(Observation::new(|| 0));
         let shared = Arc::new(Shared::new(Arc::new(generation), recorder, capacity, observation));
         let listeners = [Arc::new(listener)].into();
         let (orders, given) = watch::channel(Orders { phase: Phase::Running, listeners });
         let seat = Seat { number: 0, shared: Arc::clone(&shared), orders: given };
         let thread = Some(std::thread::spawn(move || run(seat, || {})));
-        Self { addr, orders, thread, log, shared }
+        Self { addr, orders, thread, log, unread: RefCell::default(), gate, shared }
     }
 
     /// All of `/` goes to `origin`.
@@ -95,7 +115,21 @@ impl Proxy {
 
     /// What was logged next.
     pub(crate) fn logged(&self) -> Logged {
-        self.log.recv_timeout(DEADLINE).expect("a request ends and is logged")
+        let mut unread = self.unread.borrow_mut();
+        while unread.is_empty() {
+            unread.extend(self.flushed());
+        }
+        unread.pop_front().unwrap()
+    }
+
+    /// What was flushed together next.
+    pub(crate) fn flushed(&self) -> Vec<Logged> {
+        self.log.recv_timeout(DEADLINE).expect("a request ends, is logged and flushed")
+    }
+
+    /// Keeps the executor at the end of its next request until it is dropped.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap()
     }
 
     pub(crate) fn phase(&self, phase: Phase) {

@@ -18,9 +18,12 @@ use super::*;
 struct Blocking(Mutex<Receiver<()>>);
 
 impl TransactionLog for Blocking {
-    fn log(&self, _: u32, _: &Transaction<'_>) {
+    fn log(&self, _: u32, _: &Transaction<'_>) -> bool {
         let _ = self.0.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        false
     }
+
+    fn flush(&self, _: u32) {}
 }
 
 fn generation() -> Generation {

@@ -1,4 +1,5 @@
-//! Access logs: one line a request, of bounded length, put together by the executor that served it.
+//! Access logs: one line a request, of bounded length, put together by the executor that served it. Lines of requests
+//! that end together are written together, before the executor waits for anything.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use proxy_http::transaction::{Transaction, TransactionLog};
 
 use super::append::Appender;
 use super::format::{Facts, Format};
+use super::lines::Lines;
 use super::stamp::Stamp;
 
 /// The access logs of all servers. A file that slows down or fills up delays nobody's answer: a line is written
@@ -27,8 +29,8 @@ struct Log {
 /// The longest line, its end included. The values that clients choose are shortened each before that.
 const LONGEST: usize = 8 * 1024;
 
-/// Lines longer than this give their memory back.
-const KEPT: usize = 16 * 1024;
+/// More than this is not gathered.
+const AT_ONCE: usize = 64 * 1024;
 
 impl AccessLogs {
     /// Opens the files, each once however many servers write to it.
@@ -61,24 +63,56 @@ impl AccessLogs {
 }
 
 impl TransactionLog for AccessLogs {
-    fn log(&self, _executor: u32, transaction: &Transaction<'_>) {
+    fn log(&self, _executor: u32, transaction: &Transaction<'_>) -> bool {
         let logs = self.servers.get(transaction.server).map_or(&[][..], |logs| logs);
         if logs.is_empty() {
-            return;
+            return false;
         }
-        LINE.with_borrow_mut(|(line, stamp)| {
-            for log in logs {
-                line.clear();
-                log.format.run(line, &mut Facts { transaction, stamp });
-                line.truncate(LONGEST - 1);
-                line.push(b'\n');
-                log.appender.append(line);
-            }
-            line.shrink_to(KEPT);
-        });
+        GATHERED.with_borrow_mut(|gathered| logs.iter().for_each(|log| gathered.add(log, transaction)));
+        true
+    }
+
+    fn flush(&self, _executor: u32) {
+        GATHERED.with_borrow_mut(Gathered::flush);
     }
 }
 
 thread_local! {
-    static LINE: RefCell<(Vec<u8>, Stamp)> = const { RefCell::new((Vec::new(), Stamp::access())) };
+    static GATHERED: RefCell<Gathered> = const { RefCell::new(Gathered::new()) };
+}
+
+/// What a thread has not written yet, of all generations.
+struct Gathered {
+    stamp: Stamp,
+    logs: Vec<(Appender, Lines)>,
+    /// Memory for the next ones. What is written keeps no log open.
+    spare: Vec<Lines>,
+}
+
+impl Gathered {
+    const fn new() -> Self {
+        Self { stamp: Stamp::access(), logs: Vec::new(), spare: Vec::new() }
+    }
+
+    fn add(&mut self, log: &Log, transaction: &Transaction<'_>) {
+        let place = self.logs.iter().position(|(appender, _)| appender.is(&log.appender));
+        let place = place.unwrap_or_else(|| {
+            self.logs.push((log.appender.clone(), self.spare.pop().unwrap_or_default()));
+            self.logs.len() - 1
+        });
+        let lines = &mut self.logs[place].1;
+        lines.add(LONGEST, |line| log.format.run(line, &mut Facts { transaction, stamp: &mut self.stamp }));
+        if lines.bytes().len() >= AT_ONCE {
+            log.appender.append_all(lines);
+            lines.clear();
+        }
+    }
+
+    fn flush(&mut self) {
+        for (appender, mut lines) in self.logs.drain(..) {
+            appender.append_all(&lines);
+            lines.clear();
+            self.spare.push(lines);
+        }
+    }
 }

@@ -1,12 +1,13 @@
-//! Where lines of a log go, so that writing never stops a request. A regular file does not keep anybody waiting: a
-//! line is one system call on the thread that has it. All else has a reader, who may stop: see `queue`. Lines that
-//! could not be written are counted and told (`losses`).
+//! Where lines of a log go, so that writing never stops a request. A regular file does not keep anybody waiting: lines
+//! that come together are one system call on the thread that has them. All else has a reader, who may stop: see
+//! `queue`. Lines that could not be written are counted and told (`losses`).
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use proxy_core::conf::LogTarget;
 
+use super::lines::Lines;
 use super::losses::Losses;
 use super::queue::Queue;
 use super::sink::{Identity, Kind, Sink};
@@ -63,11 +64,27 @@ impl Appender {
     pub(crate) fn append(&self, line: &[u8]) {
         match self {
             Self::Off => {}
-            Self::Prompt(prompt) => match prompt.sink.write(line) {
-                Ok(()) => prompt.losses.wrote(),
-                Err(error) => prompt.losses.add(1, &error),
-            },
-            Self::Queued(queue) => queue.push(line),
+            Self::Prompt(prompt) => prompt.write(line, |_| 1),
+            Self::Queued(queue) => queue.push([line]),
+        }
+    }
+
+    /// Appends lines in their order, of which the system is told once.
+    pub(crate) fn append_all(&self, lines: &Lines) {
+        match self {
+            Self::Off => {}
+            Self::Prompt(prompt) => prompt.write(lines.bytes(), |written| lines.count_behind(written)),
+            Self::Queued(queue) => queue.push(lines.iter()),
+        }
+    }
+
+    /// Whether it is the same log.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Off, Self::Off) => true,
+            (Self::Prompt(one), Self::Prompt(other)) => Arc::ptr_eq(one, other),
+            (Self::Queued(one), Self::Queued(other)) => Arc::ptr_eq(one, other),
+            _ => false,
         }
     }
 
@@ -103,6 +120,16 @@ pub(crate) fn finish() {
     others.iter().for_each(|queue| queue.losses.conclude());
     let deadline = Instant::now() + PATIENCE;
     errors.iter().for_each(|queue| queue.finish(deadline));
+}
+
+impl Prompt {
+    /// Writes lines; where only some bytes went, `lost` says how many lines did not.
+    fn write(&self, lines: &[u8], lost: impl FnOnce(usize) -> u64) {
+        match self.sink.write(lines) {
+            Ok(()) => self.losses.wrote(),
+            Err((written, error)) => self.losses.add(lost(written), &error),
+        }
+    }
 }
 
 impl Drop for Prompt {
@@ -151,8 +178,8 @@ mod tests {
         let full = file("/dev/full".as_ref());
         assert!(matches!(full, Appender::Prompt(_)));
         full.append(b"line\n");
-        full.append(b"line\n");
-        assert_eq!(full.losses().unwrap().count(), 2);
+        full.append_all(&Lines::of(&["one\n", "another\n"]));
+        assert_eq!(full.losses().unwrap().count(), 3);
     }
 
     #[test]
@@ -164,9 +191,10 @@ mod tests {
         assert!(matches!(logs, [Appender::Prompt(_), Appender::Queued(_)]));
         std::thread::scope(|scope| {
             for letter in [b'a', b'b', b'c'] {
-                let line = [vec![letter; 100], vec![b'\n']].concat();
-                let logs = &logs;
-                scope.spawn(move || (0..200).for_each(|_| logs.iter().for_each(|log| log.append(&line))));
+                let line = format!("{}\n", char::from(letter).to_string().repeat(100));
+                let (logs, lines) = (&logs, Lines::of(&[&line, &line]));
+                scope
+                    .spawn(move || (0..100).for_each(|_| logs.iter().for_each(|log| log.append_all(&lines))));
             }
         });
         let mut piped = vec![0; 101 * 600];

@@ -3,6 +3,11 @@
 /// Appends `bytes`; what is not printable ASCII becomes `\n`, `\t`, `\xhh` as in httpd, a backslash is doubled,
 /// and a quote is escaped if `quotes` says so.
 pub(crate) fn escape_into(line: &mut Vec<u8>, bytes: &[u8], quotes: bool) {
+    let is_plain = |byte: &u8| (0x20..0x7f).contains(byte) & (*byte != b'\\') & (*byte != b'"');
+    // Nearly all are, and to look at each of them, whatever comes, is work for the processor's vector unit.
+    if bytes.iter().fold(true, |all, byte| all & is_plain(byte)) {
+        return line.extend_from_slice(bytes);
+    }
     for &byte in bytes {
         match byte {
             b'\\' => line.extend_from_slice(br"\\"),

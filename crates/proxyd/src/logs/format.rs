@@ -203,12 +203,15 @@ impl Item {
         match self {
             Self::Text(text) => line.extend_from_slice(text.as_bytes()),
             Self::Absent => line.push(b'-'),
-            Self::ClientAddr => number(line, transaction.client.ip()),
+            Self::ClientAddr => line.extend_from_slice(transaction.client_text.as_bytes()),
             Self::ClientPort => number(line, transaction.client.port()),
-            Self::LocalAddr => number(line, transaction.local.ip()),
+            // Writing to memory cannot fail.
+            Self::LocalAddr => drop(write!(line, "{}", transaction.local.ip().to_canonical())),
             Self::LocalPort => number(line, transaction.local.port()),
             Self::Time => {
-                let _ = write!(line, "[{}]", facts.stamp.at(transaction.started));
+                line.push(b'[');
+                line.extend_from_slice(facts.stamp.at(transaction.started).as_bytes());
+                line.push(b']');
             }
             Self::Line => bytes(line, Some(transaction.line)),
             Self::Method => bytes(line, request.map(|request| request.method_name())),
@@ -227,7 +230,7 @@ impl Item {
             Self::Elapsed(Unit::Seconds) => number(line, transaction.elapsed.as_secs()),
             Self::Elapsed(Unit::Milliseconds) => number(line, transaction.elapsed.as_millis()),
             Self::Elapsed(Unit::Microseconds) => number(line, transaction.elapsed.as_micros()),
-            Self::Pid => number(line, rustix::process::getpid()),
+            Self::Pid => number(line, rustix::process::getpid().as_raw_nonzero().get()),
             Self::Field(name) => bytes(line, request.and_then(|request| request.field(name.as_bytes()))),
             Self::BalancerName => match cluster_name(transaction) {
                 Some(name) => display(line, format_args!("balancer://{name}")),
@@ -274,7 +277,6 @@ fn display(line: &mut Vec<u8>, value: impl std::fmt::Display) {
     let _ = write!(Escaping { line, quotes: true }, "{value}");
 }
 
-/// What is known to need no escaping.
-fn number(line: &mut Vec<u8>, value: impl std::fmt::Display) {
-    let _ = write!(line, "{value}");
+fn number(line: &mut Vec<u8>, value: impl itoa::Integer) {
+    line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }

@@ -65,14 +65,18 @@ impl Queue {
         self.identity == identity
     }
 
-    /// Leaves a line to be written, or counts it as lost. Waits for nobody but one who copies a few lines.
-    pub(crate) fn push(&self, line: &[u8]) {
-        let (fits, writer_waits) = self.state().push(line);
+    /// Leaves lines to be written, or counts them as lost. Waits for nobody but one who copies a few lines.
+    pub(crate) fn push<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) {
+        let (lost, writer_waits) = {
+            let mut state = self.state();
+            let lost = lines.into_iter().filter(|line| !state.push(line)).count();
+            (lost, std::mem::take(&mut state.writer_waits))
+        };
         if writer_waits {
             self.fed.notify_one();
         }
-        if !fits {
-            self.losses.add(1, &"its reader does not keep up");
+        if lost > 0 {
+            self.losses.add(lost as u64, &"its reader does not keep up");
         }
     }
 
@@ -126,15 +130,15 @@ impl Queue {
 }
 
 impl State {
-    /// Whether there was room, and whether the writer is to be woken.
-    fn push(&mut self, line: &[u8]) -> (bool, bool) {
+    /// Whether there was room.
+    fn push(&mut self, line: &[u8]) -> bool {
         let Some(length) = u32::try_from(line.len()).ok().filter(|_| self.has_room(line)) else {
-            return (false, false);
+            return false;
         };
         self.ring.extend(length.to_ne_bytes());
         self.ring.extend(line);
         self.lines += 1;
-        (true, std::mem::take(&mut self.writer_waits))
+        true
     }
 
     fn has_room(&self, line: &[u8]) -> bool {
@@ -188,7 +192,7 @@ mod tests {
         let long = format!("{}\n", "l".repeat(2 * AT_ONCE));
         let half = format!("{}\n", "h".repeat(AT_ONCE / 2));
         for line in ["a\n", "b\n", &half, &half, &long, "c\n"] {
-            assert!(state.push(line.as_bytes()).0);
+            assert!(state.push(line.as_bytes()));
         }
         assert_eq!(taken(&mut state), (3, format!("a\nb\n{half}")));
         assert_eq!(taken(&mut state), (1, half));
@@ -202,18 +206,11 @@ mod tests {
     fn a_full_ring_takes_no_line_and_a_ring_with_room_takes_one_again() {
         let mut state = State::default();
         let line = [b'x'; 1020];
-        let taken = (0..2000).filter(|_| state.push(&line).0).count();
+        let taken = (0..2000).filter(|_| state.push(&line)).count();
         assert_eq!(taken, MOST / 1024);
         assert!(state.ring.capacity() <= 2 * MOST);
         state.take(&mut Vec::new());
-        assert!(state.push(&line).0);
+        assert!(state.push(&line));
         assert_eq!((state.abandon(), state.lines), (taken as u64 + 1, 0));
-    }
-
-    #[test]
-    fn the_writer_is_woken_only_if_it_waits() {
-        let mut state = State { writer_waits: true, ..State::default() };
-        assert_eq!(state.push(b"a\n"), (true, true));
-        assert_eq!(state.push(b"b\n"), (true, false));
     }
 }

@@ -53,15 +53,15 @@ impl Sink {
         Ok(if is_prompt(&stat) { Kind::Prompt } else { Kind::Read(Identity(stat.st_dev, stat.st_ino)) })
     }
 
-    /// One write(2) of a whole line, without the locks and buffers of the standard library.
+    /// One write(2) of whole lines, without the locks and buffers of the standard library.
     ///
     /// # Errors
-    /// Those of the system, also if it took a part only.
-    pub(crate) fn write(&self, line: &[u8]) -> io::Result<()> {
-        match rustix::io::write(self, line) {
-            Ok(count) if count == line.len() => Ok(()),
-            Ok(_) => Err(io::ErrorKind::WriteZero.into()),
-            Err(error) => Err(error.into()),
+    /// Those of the system, also if it took a part only: how many bytes.
+    pub(crate) fn write(&self, lines: &[u8]) -> Result<(), (usize, io::Error)> {
+        match rustix::io::write(self, lines) {
+            Ok(count) if count == lines.len() => Ok(()),
+            Ok(count) => Err((count, io::ErrorKind::WriteZero.into())),
+            Err(error) => Err((0, error.into())),
         }
     }
 

@@ -11,7 +11,11 @@ use super::*;
 struct NoLog;
 
 impl TransactionLog for NoLog {
-    fn log(&self, _: u32, _: &Transaction<'_>) {}
+    fn log(&self, _: u32, _: &Transaction<'_>) -> bool {
+        false
+    }
+
+    fn flush(&self, _: u32) {}
 }
 
 fn generation() -> Arc<Generation> {

@@ -54,6 +54,7 @@ fn line(format: &str, head: &[u8], sent: u64) -> String {
         server: 0,
         id: 7,
         client: "192.0.2.1:5000".parse().unwrap(),
+        client_text: "192.0.2.1",
         local: "192.0.2.2:80".parse().unwrap(),
         line: head.split(|byte| *byte == b'\r').next().unwrap_or_default(),
         request: is_request.then(|| parser.view(head)),
