@@ -88,7 +88,7 @@ struct Driver<'a> {
     plan: &'a Plan,
     poll: OwnedFd,
     /// Wakes an open loop when a request is due.
-    _timer: Option<OwnedFd>,
+    timer: Option<OwnedFd>,
     slots: Vec<Slot>,
     buffer: Vec<u8>,
     /// Slots without a request under way.
@@ -121,7 +121,7 @@ impl<'a> Driver<'a> {
         Ok(Self {
             plan,
             poll,
-            _timer: timer,
+            timer,
             slots: (0..plan.connections).map(|_| Slot::default()).collect(),
             buffer: vec![0; 512 * 1024],
             free: (0..plan.connections).collect(),
@@ -150,8 +150,9 @@ impl<'a> Driver<'a> {
             wait(&self.poll, &mut events, Some(&patience)).map_err(told)?;
             now = Instant::now();
             for event in &events {
-                if event.data.u64() != TIMER {
-                    self.step(event.data.u64() as usize);
+                match event.data.u64() {
+                    TIMER => self.take_tick(),
+                    slot => self.step(slot as usize),
                 }
             }
             if self.completed != progress.1 {
@@ -184,6 +185,14 @@ impl<'a> Driver<'a> {
             _ => {}
         }
         Ok(over && self.window.as_ref().is_some_and(|window| window.until.is_some()))
+    }
+
+    /// A timer that is not read does not go on.
+    fn take_tick(&self) {
+        if let Some(timer) = &self.timer {
+            // It may have been taken for an earlier tick: what is due is known from the clock.
+            let _ = rustix::io::read(timer, &mut [0; 8]);
+        }
     }
 
     fn start_what_is_due(&mut self, now: Instant) {
@@ -289,14 +298,14 @@ fn nanoseconds(from: Instant, to: Instant) -> u64 {
     u64::try_from(to.duration_since(from).as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A timer that fires at every tick and is never read: being edge-triggered, each tick is an event.
+/// A timer that makes an event of each tick.
 fn timer(poll: &OwnedFd, rate: f64) -> Result<OwnedFd, Errno> {
     let tick = Duration::from_secs_f64((1.0 / rate.max(1.0)).max(MIN_TICK));
     let spec = Timespec { tv_sec: tick.as_secs() as i64, tv_nsec: i64::from(tick.subsec_nanos()) };
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
     let each = Itimerspec { it_interval: spec, it_value: spec };
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &each)?;
-    epoll::add(poll, &timer, EventData::new_u64(TIMER), EventFlags::IN | EventFlags::ET)?;
+    epoll::add(poll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
     Ok(timer)
 }
 
