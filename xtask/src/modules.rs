@@ -26,8 +26,8 @@ pub(crate) fn build(profile: Profile, out: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If one does not build.
-pub(crate) fn build_for_tests(out: &Path) -> Result<()> {
-    build_below(TESTS, Profile::DEV, out)
+pub(crate) fn build_for_tests(profile: Profile, out: &Path) -> Result<()> {
+    build_below(TESTS, profile, out)
 }
 
 /// Builds the module of one package into `out`; its file.

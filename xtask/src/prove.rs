@@ -53,7 +53,7 @@ fn run_all(names: &[&str], is_long: bool) -> Result<()> {
     let files = target()?.join("proof-modules");
     if names.iter().any(|name| *name != ORACLES) {
         modules::build(profile, &files)?;
-        modules::build_for_tests(&files)?;
+        modules::build_for_tests(profile, &files)?;
     }
     let mut failed = Vec::new();
     for name in names {

@@ -13,7 +13,7 @@ use crate::{loom, modules, prove};
 pub(crate) fn test(long: bool) -> Result<()> {
     let files = target()?.join("test-modules");
     modules::build(Profile::DEV, &files)?;
-    modules::build_for_tests(&files)?;
+    modules::build_for_tests(Profile::DEV, &files)?;
     let ignored: &[&str] = if long { &["--", "--include-ignored"] } else { &[] };
 
     println!("\ntests of everything; the balancer is a file");
