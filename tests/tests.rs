@@ -29,6 +29,7 @@ mod module_files;
 mod module_hooks;
 mod module_tools;
 mod modules;
+mod overload;
 mod peers;
 mod policies;
 mod preflight;
