@@ -194,7 +194,7 @@ fn nginx_reads_what_is_sent_on_as_it_was_meant() {
 
 #[test]
 fn haproxy_reads_what_is_sent_on_as_it_was_meant() {
-    if let Some(haproxy) = told::optional("haproxy") {
+    if let Some(haproxy) = told::program("haproxy") {
         let (passed, own) = send_all(1000, || Bench::new(|origin| Some(Between::haproxy(&haproxy, origin))));
         assert!(passed > own && passed > 100, "{passed} came through it, {own} were refused");
     }
