@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::rig::Policy;
 use crate::support::client::Client;
 use crate::support::origin::{Origin, Then, ok, total};
+use crate::support::policy::Policy;
 use crate::support::ports::Refused;
 use crate::support::server::Server;
 use crate::support::wait::until_true;
