@@ -10,11 +10,12 @@ use std::thread;
 use crate::support::client::Client;
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::{Origin, Then, ok, read_head};
-use crate::support::ports::{Refused, free_port};
+use crate::support::peer::Peer;
+use crate::support::ports::Refused;
 use crate::support::process::Watched;
 use crate::support::server::Server;
 use crate::support::told;
-use crate::support::wait::{uninterrupted, until_true};
+use crate::support::wait::uninterrupted;
 
 /// A server that passes everything on to `url`, behind one dead endpoint.
 fn balanced(url: &str) -> (Server, Refused) {
@@ -135,26 +136,15 @@ fn pythons_http_server_as_origin() {
 fn nginx_as_origin() {
     let Some(nginx) = told::program("nginx") else { return };
     let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().display().to_string();
     fs::write(dir.path().join("page.txt"), vec![b'n'; 200_000]).unwrap();
-    let port = free_port();
-    let temps: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {root}/{kind};\n"))
-        .concat();
-    let config = format!(
-        "daemon off; master_process off; pid {root}/pid; error_log stderr;
-events {{}}
-http {{ access_log off; client_max_body_size 10m; {temps}
-server {{ listen 127.0.0.1:{port}; root {root};
-location /echo {{ return 200 \"$request_method $uri $args $http_host\"; }}
-location /redirect {{ return 302 http://127.0.0.1:{port}/page.txt; }} }} }}\n"
+    let nginx = Peer::nginx(
+        &nginx,
+        &format!(
+            "root {}; location /echo {{ return 200 \"$request_method $uri $args $http_host\"; }}",
+            dir.path().display()
+        ),
     );
-    fs::write(dir.path().join("nginx.conf"), config).unwrap();
-    let mut command = Command::new(nginx);
-    command.args(["-p", &root, "-c", &format!("{root}/nginx.conf")]);
-    let _nginx = Watched::spawn(command);
-    until_true("nginx", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-    let (server, _refused) = balanced(&format!("http://127.0.0.1:{port}"));
+    let (server, _refused) = balanced(&nginx.url());
     let mut client = server.client();
     for _ in 0..3 {
         client.send_get("/page.txt");
@@ -165,7 +155,7 @@ location /redirect {{ return 302 http://127.0.0.1:{port}/page.txt; }} }} }}\n"
     let response = client.response();
     assert_eq!((response.status, response.text().as_str()), (206, "nnnnnnnnnn"));
     client.send_get("/echo/a%20b?x=%41");
-    assert_eq!(client.response().text(), format!("GET /echo/a b x=%41 127.0.0.1:{port}"));
+    assert_eq!(client.response().text(), format!("GET /echo/a b x=%41 {}", nginx.authority()));
     client.send(b"HEAD /page.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(client.response_to_head().field("Content-Length"), Some("200000"));
     client.send_get("/missing");

@@ -3,8 +3,6 @@
 //! meant; so it is if nginx or HAProxy stands between, and reads what we send on. What other parsers make of the same
 //! messages is counted in `tests/oracles`.
 
-mod between;
-
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -18,10 +16,10 @@ use super::MARKED;
 use crate::support::chance::{requests, seed};
 use crate::support::client::{Client, find};
 use crate::support::origin::Origin;
+use crate::support::peer::Peer;
 use crate::support::server::Server;
 use crate::support::told::{self, figure};
 use crate::support::wait::uninterrupted;
-use between::Between;
 
 const BENCHES: usize = 4;
 
@@ -37,18 +35,18 @@ struct Counts {
 /// A server and its origin, used for one message at a time, so that what the origin sees is the message's.
 struct Bench {
     server: Server,
-    between: Option<Between>,
+    between: Option<Peer>,
     came: Receiver<Seen>,
     _origin: Origin,
 }
 
 impl Bench {
     /// With another proxy between server and origin, where `between` starts one.
-    fn new(between: impl FnOnce(&Origin) -> Option<Between>) -> Self {
+    fn new(between: impl FnOnce(&Origin) -> Option<Peer>) -> Self {
         let (tell, came) = mpsc::channel();
         let origin = Origin::conversing(move |_, mut stream, _| converse(&mut stream, &tell));
         let between = between(&origin);
-        let url = between.as_ref().map_or_else(|| origin.url(), Between::url);
+        let url = between.as_ref().map_or_else(|| origin.url(), Peer::url);
         let text = format!("Executors 1\nProxyPreserveHost On\nProxyPass / {url}/\n");
         Self { server: Server::conf(&text), between, came, _origin: origin }
     }
@@ -187,15 +185,22 @@ fn generated_requests_go_on_as_they_were_meant() {
 #[test]
 fn nginx_reads_what_is_sent_on_as_it_was_meant() {
     if let Some(nginx) = told::program("nginx") {
-        let (passed, own) = send_all(1000, || Bench::new(|origin| Some(Between::nginx(&nginx, origin))));
+        let between = |origin: &Origin| {
+            let url = origin.url();
+            let server = format!("location / {{ proxy_pass {url}; proxy_http_version 1.1; }}");
+            Some(Peer::nginx(&nginx, &server))
+        };
+        let (passed, own) = send_all(1000, || Bench::new(between));
         assert!(passed > own && passed > 100, "{passed} came through it, {own} were refused");
     }
 }
 
 #[test]
 fn haproxy_reads_what_is_sent_on_as_it_was_meant() {
-    if let Some(haproxy) = told::optional("haproxy") {
-        let (passed, own) = send_all(1000, || Bench::new(|origin| Some(Between::haproxy(&haproxy, origin))));
+    if let Some(haproxy) = told::program("haproxy") {
+        let between =
+            |origin: &Origin| Some(Peer::haproxy(&haproxy, &format!("server origin {}", origin.addr())));
+        let (passed, own) = send_all(1000, || Bench::new(between));
         assert!(passed > own && passed > 100, "{passed} came through it, {own} were refused");
     }
 }

@@ -2,7 +2,8 @@
 
 use proxy_core::caller::Caller;
 
-use super::rig::{Policy, Rig, assert_distribution, assert_share};
+use super::rig::{Rig, assert_distribution, assert_share};
+use crate::support::policy::Policy;
 
 #[test]
 fn the_draw_is_uniform() {

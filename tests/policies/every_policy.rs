@@ -6,7 +6,8 @@ use std::thread;
 use proxy_abi::{FailureKind, Outcome, OutcomeResult};
 use proxy_core::caller::Caller;
 
-use super::rig::{Policy, Rig};
+use super::rig::Rig;
+use crate::support::policy::Policy;
 
 #[test]
 fn each_endpoint_is_offered_once_then_the_list_ends() {

@@ -6,7 +6,8 @@ use std::thread;
 use proxy_abi::FailureKind;
 use proxy_core::caller::Caller;
 
-use super::rig::{Policy, Rig, assert_distribution, assert_share};
+use super::rig::{Rig, assert_distribution, assert_share};
+use crate::support::policy::Policy;
 
 /// One executor, and eight.
 const EXECUTORS: [u32; 2] = [1, 8];

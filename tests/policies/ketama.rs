@@ -4,7 +4,8 @@ use std::thread;
 
 use proxy_core::caller::Caller;
 
-use super::rig::{Policy, Rig};
+use super::rig::Rig;
+use crate::support::policy::Policy;
 
 /// A cluster of the recording, and what nginx chose there.
 struct Recorded {

@@ -6,7 +6,8 @@ use proxy_abi::{FailureKind, Outcome, OutcomeResult};
 use proxy_core::caller::Caller;
 use proxy_core::trylist::Trylist;
 
-use super::rig::{Policy, Rig};
+use super::rig::Rig;
+use crate::support::policy::Policy;
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::rig::Policy;
 use crate::support::client::Client;
 use crate::support::origin::{Origin, Then, ok, total};
+use crate::support::policy::Policy;
 use crate::support::ports::Refused;
 use crate::support::server::Server;
 use crate::support::wait::until_true;
@@ -31,12 +31,13 @@ fn origin(name: &str) -> Origin {
 }
 
 /// A request may still count for a moment after its client has the answer, so the busy one gets a few; by plain
-/// drawing or in turns it would get 30. That it gets nothing where nothing else is in flight is tested without sockets.
+/// drawing or in turns it would get 30. There is one executor, so that all of them are chosen with the one that hangs in
+/// sight. That it gets nothing where nothing else is in flight is tested without sockets.
 #[test]
 fn the_busy_one_of_two_endpoints_is_spared() {
     for policy in [Policy::p2c(), Policy::least(), Policy::least_c()] {
         let origins = [origin("a"), origin("b")];
-        let server = server(&policy, &origins.each_ref().map(Origin::url), "");
+        let server = server(&policy, &origins.each_ref().map(Origin::url), "Executors 1\n");
         let mut hanging = server.client();
         hanging.send_get("/hang");
         until_true("the request that hangs", || total(&origins.each_ref()) == 1);

@@ -2,7 +2,8 @@
 
 use proxy_core::caller::Caller;
 
-use super::rig::{Policy, Rig, assert_distribution, assert_share};
+use super::rig::{Rig, assert_distribution, assert_share};
+use crate::support::policy::Policy;
 
 #[test]
 fn of_two_the_less_loaded_one_always_wins() {

@@ -1,7 +1,6 @@
 //! A module file behind the server's own trylist, without sockets: so 100,000 picks take a second, on a clock and
 //! with random numbers of the test's own.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proxy_abi::{FailureKind, FieldAccess, Fields, Outcome, OutcomeResult, Request, RequestParts};
@@ -14,50 +13,7 @@ use proxy_core::lower::configure;
 use proxy_core::trylist::Trylist;
 use proxy_dso::Loader;
 
-use crate::support::config::load_line;
-use crate::support::modules;
-
-/// A balancer under test.
-#[derive(Clone, Debug)]
-pub(super) struct Policy {
-    pub(super) ident: &'static str,
-    pub(super) file: PathBuf,
-}
-
-impl Policy {
-    /// The seed's; loaded as a file also where the program under test has it compiled in.
-    pub(super) fn round_robin() -> Self {
-        Self { ident: "proxy_lb_module", file: modules::proxy_lb() }
-    }
-
-    pub(super) fn least() -> Self {
-        Self { ident: "lb_least_module", file: modules::rust("mod-lb-least") }
-    }
-
-    pub(super) fn p2c() -> Self {
-        Self { ident: "lb_p2c_module", file: modules::rust("mod-lb-p2c") }
-    }
-
-    pub(super) fn ketama() -> Self {
-        Self { ident: "lb_ketama_module", file: modules::rust("mod-lb-ketama") }
-    }
-
-    pub(super) fn random_c() -> Self {
-        Self { ident: "random_module", file: modules::c("modules/examples-c/random.c", &[]) }
-    }
-
-    pub(super) fn least_c() -> Self {
-        Self { ident: "least_module", file: modules::c("modules/examples-c/least.c", &[]) }
-    }
-
-    pub(super) fn all() -> [Self; 5] {
-        [Self::least(), Self::p2c(), Self::ketama(), Self::random_c(), Self::least_c()]
-    }
-
-    pub(super) fn load_line(&self) -> String {
-        load_line(self.ident, &self.file)
-    }
-}
+use crate::support::policy::Policy;
 
 /// The cluster `c` under a balancer, routed to from `/`.
 pub(super) struct Rig {

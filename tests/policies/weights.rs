@@ -2,9 +2,10 @@
 
 use proxy_core::caller::Caller;
 
-use super::rig::{Policy, Rig};
+use super::rig::Rig;
 use crate::support::config::{Syntax, load_line};
 use crate::support::modules;
+use crate::support::policy::Policy;
 use crate::support::server::Setup;
 
 fn cluster(lines: &str) -> Rig {

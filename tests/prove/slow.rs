@@ -1,16 +1,13 @@
 //! Clients that are slow on purpose: each is cut when its time is up, costs little until then, and others do not notice.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Form, assert_alone, in_both_forms, is_alone};
-use crate::support::client::Client;
 use crate::support::crowd::{Crowd, PatientOrigin, Slow};
-use crate::support::origin::Origin;
+use crate::support::probe::{Probe, Rate, origin};
 use crate::support::server::Server;
 use crate::support::told::figure;
+use crate::support::wait::until_true;
 
 in_both_forms!(prove, "takes a minute; run by cargo xtask prove slow --long");
 
@@ -20,6 +17,10 @@ const MOST_KIB: f64 = 8.0;
 const LATE: Duration = Duration::from_secs(1);
 /// How often is measured where the machine did not let us.
 const TRIES: usize = 3;
+/// Others, who go on as if nothing happened, most of them on connections that they keep.
+const OTHERS: Rate = Rate { per_second: 100.0, fresh: 10 };
+/// What two executors are asked at once before memory is counted from.
+const WARM: usize = 500;
 
 fn prove(form: Form) {
     const ALL: [Slow; 3] = [Slow::Head, Slow::Body, Slow::Reader];
@@ -41,14 +42,16 @@ fn check(kinds: &[Slow], count: usize, deadline: u32) {
 
 /// Fails where the server does not do as it should; an error says that the machine did not let us see.
 fn measure(kinds: &[Slow], count: usize, deadline: u32) -> Result<(), String> {
-    let (slow, quick) = (PatientOrigin::new(), Origin::named("quick"));
+    let (slow, quick) = (PatientOrigin::new(), origin(1));
     let server = Server::conf(&format!(
         "Executors 2\nRequestReadTimeout header={deadline} body={deadline}\nResponseWriteTimeout {deadline}\n\
          ProxyPass /slow/ {}/\nProxyPass / {}/\n",
         slow.url(),
         quick.url()
     ));
-    let others = Others::begin(&server);
+    warm_up(&server);
+    let others = Probe::start(server.addr(), OTHERS);
+    until_true("connections that others keep", || others.so_far().0 >= 100);
     let before = server.process().memory_kib("VmRSS");
     let mut crowd = Crowd::of(&slow);
     kinds.iter().for_each(|kind| crowd.join(server.addr(), *kind, count));
@@ -67,7 +70,8 @@ fn measure(kinds: &[Slow], count: usize, deadline: u32) -> Result<(), String> {
         assert!(Instant::now() < end, "some were never cut: {} of {}", crowd.ended(), crowd.count());
     }
     let waited = server.waited_for_processor();
-    let (answered, failed, slowest) = others.end();
+    let others = others.end();
+    let slowest = others.latency(|_| true).max;
     let cuts = crowd.cuts();
     let all = cuts.len();
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
@@ -77,8 +81,8 @@ fn measure(kinds: &[Slow], count: usize, deadline: u32) -> Result<(), String> {
     let surely = cuts.iter().map(|cut| cut.at_least).max().unwrap_or_default();
     figure(format_args!(
         "{all} slow clients {kinds:?}: {each:.1} KiB each (bound {MOST_KIB}; {before} to {after} KiB); cut after {:.2?} \
-         to {:.2?} (median), {:.2?} at most (bound {:.2?}), {:.2?} for certain; others: {answered} answered, {failed} \
-         failed (bound 0), slowest {slowest:.2?}; the server waited {waited:.2?} for a processor",
+         to {:.2?} (median), {:.2?} at most (bound {:.2?}), {:.2?} for certain; others: {others} \
+         (bound 0), slowest {slowest:.2?}; the server waited {waited:.2?} for a processor",
         first,
         median,
         last,
@@ -86,12 +90,12 @@ fn measure(kinds: &[Slow], count: usize, deadline: u32) -> Result<(), String> {
         surely,
     ));
     assert!(first + Duration::from_millis(100) >= deadline, "{first:?} is before the deadline");
-    assert!(answered > 0 && failed == 0, "{failed} requests of others failed");
+    others.assert_none_failed();
     if !were_all_there {
         return Err("the first was cut before the last had begun".to_owned());
     }
     assert!(each <= MOST_KIB, "{each:.1} KiB for a slow client");
-    if last > deadline + LATE && waited > LATE / 2 {
+    if is_alone() && last > deadline + LATE && waited > LATE / 2 {
         return Err(format!("the machine let the server wait for {waited:.2?}"));
     }
     assert_alone(
@@ -104,38 +108,10 @@ fn measure(kinds: &[Slow], count: usize, deadline: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// A client that goes on as if nothing happened, with new connections and with kept ones.
-struct Others {
-    ended: Arc<AtomicBool>,
-    thread: thread::JoinHandle<(usize, usize, Duration)>,
-}
-
-impl Others {
-    fn begin(server: &Server) -> Self {
-        let (addr, ended) = (server.addr(), Arc::<AtomicBool>::default());
-        let flag = Arc::clone(&ended);
-        let thread = thread::spawn(move || {
-            let (mut answered, mut failed, mut slowest) = (0, 0, Duration::ZERO);
-            while !flag.load(Ordering::SeqCst) {
-                let mut client = Client::connect(addr);
-                for _ in 0..10 {
-                    let began = Instant::now();
-                    client.send_get("/quick");
-                    match client.try_response(false) {
-                        Ok(response) if response.status == 200 && response.complete => answered += 1,
-                        _ => failed += 1,
-                    }
-                    slowest = slowest.max(began.elapsed());
-                }
-                thread::sleep(Duration::from_millis(5));
-            }
-            (answered, failed, slowest)
-        });
-        Self { ended, thread }
-    }
-
-    fn end(self) -> (usize, usize, Duration) {
-        self.ended.store(true, Ordering::SeqCst);
-        self.thread.join().unwrap()
-    }
+/// What an executor makes for its first requests, and keeps, is no cost of a slow client. The connections are as many as
+/// others have later: what these leave behind is theirs.
+fn warm_up(server: &Server) {
+    let burst = Probe::start(server.addr(), Rate::unbounded(50));
+    until_true("requests to warm up with", || burst.so_far().0 >= WARM);
+    burst.end().assert_none_failed();
 }

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 
 use super::resources;
 use crate::support::client::{Client, Response};
-use crate::support::config::load_line;
-use crate::support::modules;
 use crate::support::origin::{Origin, Seen};
+use crate::support::policy::Policy;
 use crate::support::ports::Refused;
 use crate::support::server::Server;
 use crate::support::told::figure;
@@ -26,10 +25,15 @@ use row::{Asks, Check, Outcome, Row, beyond, get, post};
 struct Suite {
     name: &'static str,
     /// `{origin}` and `{other}` stand for the addresses of origins, `{refused}` for one that refuses, `{socket}` for a
-    /// unix socket that leads to the first, `{least}` and the like for the line that loads a balancer.
+    /// unix socket that leads to the first, `{members}` for both origins as members of a cluster, `{least}` and the like
+    /// for the line that loads a balancer.
     conf: &'static str,
     rows: &'static [Row],
 }
+
+/// Both origins in a `<Proxy balancer://...>`.
+const MEMBERS: &str =
+    "BalancerMember http://{origin} loadfactor=1\nBalancerMember http://{other} loadfactor=1";
 
 /// A server and its origins, used for one row at a time.
 struct Bench {
@@ -48,18 +52,19 @@ impl Bench {
         // However slow the machine is, a connection is kept from row to row.
         let mut conf = format!("KeepAliveTimeout 60s\n{}", suite.conf);
         conf = conf.replace("{socket}", &bridge.path().display().to_string());
+        conf = conf.replace("{members}", MEMBERS);
         for (place, addr) in
             [("{origin}", origins[0].addr()), ("{other}", origins[1].addr()), ("{refused}", refused.addr())]
         {
             conf = conf.replace(place, &addr.to_string());
         }
-        for (place, ident, package) in [
-            ("{least}", "lb_least_module", "mod-lb-least"),
-            ("{p2c}", "lb_p2c_module", "mod-lb-p2c"),
-            ("{ketama}", "lb_ketama_module", "mod-lb-ketama"),
+        for (place, policy) in [
+            ("{least}", Policy::least as fn() -> Policy),
+            ("{p2c}", Policy::p2c),
+            ("{ketama}", Policy::ketama),
         ] {
             if conf.contains(place) {
-                conf = conf.replace(place, &load_line(ident, &modules::rust(package)));
+                conf = conf.replace(place, &policy().load_line());
             }
         }
         Self { server: Server::conf(&conf), origins, _bridge: bridge, _refused: refused, client: None }
@@ -283,23 +288,19 @@ ProxyPassReverse /pr45434 balancer://pr45434/modules/alias
 {lb}
 {least}{p2c}{ketama}
 <Proxy balancer://foo1>
-BalancerMember http://{origin} loadfactor=1
-BalancerMember http://{other} loadfactor=1
+{members}
 </Proxy>
 LBMethod foo1 proxy_lb_module
 <Proxy balancer://foo3>
-BalancerMember http://{origin} loadfactor=1
-BalancerMember http://{other} loadfactor=1
+{members}
 </Proxy>
 LBMethod foo3 lb_least_module
 <Proxy balancer://foo5>
-BalancerMember http://{origin} loadfactor=1
-BalancerMember http://{other} loadfactor=1
+{members}
 </Proxy>
 LBMethod foo5 lb_p2c_module
 <Proxy balancer://foo6>
-BalancerMember http://{origin} loadfactor=1
-BalancerMember http://{other} loadfactor=1
+{members}
 </Proxy>
 LBMethod foo6 lb_ketama_module
 <Proxy balancer://failover>

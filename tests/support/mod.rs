@@ -17,6 +17,8 @@ pub(crate) mod load;
 pub(crate) mod misbehaving;
 pub(crate) mod modules;
 pub(crate) mod origin;
+pub(crate) mod peer;
+pub(crate) mod policy;
 pub(crate) mod ports;
 pub(crate) mod probe;
 pub(crate) mod process;

@@ -67,7 +67,8 @@ fn compiled(file: String, source: &Path, header_dir: &Path, flags: &[&str]) -> P
         if let Some(ready) = ready(&file) {
             return Ok(ready);
         }
-        let out = tmp().join(format!("{file}.new"));
+        // A run of its own in the same target directory may build it at the same time.
+        let out = tmp().join(format!("{file}.{}.new", std::process::id()));
         let mut cc = Command::new("cc");
         cc.args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2"]);
         cc.args(["-shared", "-fPIC", "-fvisibility=hidden", "-pthread"]).args(flags);

@@ -7,26 +7,14 @@ use std::path::PathBuf;
 /// # Panics
 /// When it is missing and `PROXYD_TESTS_REQUIRE_ALL` is set, as where everything was installed on purpose.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let found = find(name);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    let mut places = std::env::split_paths(&path).chain(system).map(|dir| dir.join(name));
+    let found = places.find(|path| path.is_file());
     if found.is_none() {
         missing(name);
     }
     found
-}
-
-/// The same for a program that may be missing everywhere.
-pub(crate) fn optional(name: &str) -> Option<PathBuf> {
-    let found = find(name);
-    if found.is_none() {
-        skipped(&format!("{name} not installed"));
-    }
-    found
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(system).map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
 /// Whether the server is built under a sanitizer, which keeps what was freed for a while: then no bound on memory holds.

@@ -81,6 +81,9 @@ fn run(args: &[String]) -> Result<()> {
         "dist" => {
             let profile = options.profile();
             let guided = !options.take("--no-pgo");
+            if !guided && profile != Profile::DIST {
+                bail!("--no-pgo goes with --release: nothing is trained without it\n\n{USAGE}");
+            }
             dist::dist(profile, guided, &options.out("tree")?)
         }
         "bench" => bench::run(&options.words),

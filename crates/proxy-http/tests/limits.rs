@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Origin, Peer, Proxy, content, eventually, field};
+use crate::support::{Origin, Proxy, content, eventually, field};
 
 fn proxy(origin: &Origin, lines: &str) -> Proxy {
     Proxy::start(&format!("ProxyPass / {}\n{lines}", origin.url()))
@@ -139,24 +139,22 @@ fn keep_alive_can_be_switched_off_and_counted() {
     }
 }
 
-/// How long after its last byte a client was left, without an answer.
-fn left_after(client: &mut Peer) -> Duration {
-    let began = Instant::now();
-    assert_eq!(client.rest(), b"");
-    began.elapsed()
-}
-
 #[test]
 fn a_kept_connection_ends_after_its_time() {
-    let proxy = Proxy::start(&format!("{NOWHERE}KeepAliveTimeout 300ms\nRequestReadTimeout header=1"));
+    let proxy = Proxy::start(&format!("{NOWHERE}KeepAliveTimeout 300ms\nRequestReadTimeout header=3"));
+    let connected = Instant::now();
     let mut fresh = proxy.client();
     let mut client = proxy.client();
+    let asked = Instant::now();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     client.message();
-    let kept = left_after(&mut client);
-    assert!(kept >= Duration::from_millis(290) && kept < Duration::from_millis(900), "{kept:?}");
-    let silent = left_after(&mut fresh);
-    assert!(silent + kept >= Duration::from_millis(990), "a fresh one has the time of a head: {silent:?}");
+    assert_eq!(client.rest(), b"");
+    let kept = asked.elapsed();
+    // Long before the time of a head is up, on a busy machine too.
+    assert!(kept >= Duration::from_millis(290) && kept < Duration::from_millis(2500), "{kept:?}");
+    assert_eq!(fresh.rest(), b"");
+    let silent = connected.elapsed();
+    assert!(silent >= Duration::from_millis(2990), "a fresh one has the time of a head: {silent:?}");
 }
 
 #[test]
