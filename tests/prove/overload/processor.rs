@@ -134,10 +134,17 @@ fn measure(form: Form, cores: Cores) -> Result<(), String> {
         after.samples.len(),
     ));
     let failed = overload.count(Came::Failed);
-    assert_eq!(failed, 0, "the first of {failed} that came to nothing: {:?}", overload.first_failure);
-    // A server that was hardly given its core shows nothing of what it could do, nor of what is too much.
+    // A server that was hardly given its core shows nothing of what it could do, nor of what is too much, and who waits
+    // for it for long enough goes away.
     let is_shown = capacity.share >= 0.5 && served.share >= 0.5;
-    assert!(!is_shown || refused.len() > done.len(), "the load was no overload, or nobody is refused");
+    let is_overload = overload.samples.len() >= 2 * done.len();
+    assert!(
+        !is_shown || failed == 0,
+        "the first of {failed} that came to nothing: {:?}",
+        overload.first_failure
+    );
+    assert!(!is_shown || !is_overload || !refused.is_empty(), "nobody is refused");
+    assert_alone(refused.len() > done.len(), format_args!("the load was no overload, or nobody is refused"));
     if is_alone() {
         let ours = percentile(&overload.turns(), 0.99).max(percentile(&overload.lags(), 0.99));
         if ours > nanoseconds(OURS) {
