@@ -54,7 +54,7 @@ impl Pool {
         while let Some(idle) = slot.idle.pop() {
             let exact = exact || slot.speaks_unasked;
             let state = if exact { idle.stream.idleness_now() } else { idle.stream.idleness() };
-            if state == Idleness::Quiet && clock.now().saturating_sub(idle.since) < LONGEST {
+            if state == Idleness::Quiet && !idle.is_old(clock.now()) {
                 return Some(idle.stream);
             }
             slot.speaks_unasked |= state == Idleness::Spoke;
@@ -78,18 +78,14 @@ impl Pool {
         }
     }
 
-    /// Closes what is too old, or was closed by the endpoint.
+    /// Closes what is too old, was closed by the endpoint, or has something to say.
     pub(crate) fn sweep(&mut self, now: u64) {
-        for slot in &mut self.slots {
-            slot.speaks_unasked |= slot.idle.iter().any(|idle| idle.stream.idleness() == Idleness::Spoke);
-        }
-        let is_old = |idle: &Idle| now.saturating_sub(idle.since) >= LONGEST;
-        self.close(|idle| is_old(idle) || idle.stream.idleness() != Idleness::Quiet);
+        self.close(|slot| slot.sweep(now));
     }
 
     /// Closes all.
     pub(crate) fn close_all(&mut self) {
-        self.close(|_| true);
+        self.close(|slot| slot.idle.clear());
     }
 
     /// Goes over to another generation; connections of endpoints that are in both are kept.
@@ -122,14 +118,33 @@ impl Pool {
         self.places.get(&endpoint.id).and_then(|place| self.slots.get_mut(*place))
     }
 
-    fn close(&mut self, unwanted: impl Fn(&Idle) -> bool) {
+    /// Has `some` drop connections, and counts which are gone.
+    fn close(&mut self, some: impl Fn(&mut Slot)) {
         for (slot, endpoint) in self.slots.iter_mut().zip(endpoints(&self.pinned)) {
             let before = slot.idle.len();
-            slot.idle.retain(|idle| !unwanted(idle));
+            some(slot);
             for _ in slot.idle.len()..before {
                 endpoint.connection_closed();
             }
         }
+    }
+}
+
+impl Slot {
+    /// Each connection is asked once: asking takes away what it has to say.
+    fn sweep(&mut self, now: u64) {
+        let Self { idle, speaks_unasked, .. } = self;
+        idle.retain(|idle| {
+            let state = idle.stream.idleness();
+            *speaks_unasked |= state == Idleness::Spoke;
+            state == Idleness::Quiet && !idle.is_old(now)
+        });
+    }
+}
+
+impl Idle {
+    const fn is_old(&self, now: u64) -> bool {
+        now.saturating_sub(self.since) >= LONGEST
     }
 }
 
@@ -150,4 +165,45 @@ fn places(slots: &[Slot]) -> BTreeMap<u64, usize> {
 fn empty_slots(pinned: &Pinned) -> Vec<Slot> {
     let slot = |endpoint: &Endpoint| Slot { endpoint: endpoint.id, idle: Vec::new(), speaks_unasked: false };
     endpoints(pinned).map(slot).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A slot whose one connection is to the endpoint that is given with it. In a runtime only.
+    fn slot() -> (Slot, UnixStream) {
+        let (ours, endpoint) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let idle = Idle { stream: Stream::local(ours).unwrap(), since: 0 };
+        (Slot { endpoint: 0, idle: vec![idle], speaks_unasked: false }, endpoint)
+    }
+
+    #[tokio::test]
+    async fn a_single_byte_on_an_idle_connection_closes_it() {
+        let (mut slot, mut endpoint) = slot();
+        slot.sweep(0);
+        assert_eq!((slot.idle.len(), slot.speaks_unasked), (1, false));
+        endpoint.write_all(b"x").unwrap();
+        poll_fn(|cx| slot.idle[0].stream.poll_readable(cx)).await.unwrap();
+        slot.sweep(0);
+        assert_eq!((slot.idle.len(), slot.speaks_unasked), (0, true));
+        assert_eq!(endpoint.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_ended_or_is_old_is_closed_and_has_said_nothing() {
+        let (mut slot_of_ended, endpoint) = slot();
+        drop(endpoint);
+        poll_fn(|cx| slot_of_ended.idle[0].stream.poll_readable(cx)).await.unwrap();
+        slot_of_ended.sweep(0);
+        assert_eq!((slot_of_ended.idle.len(), slot_of_ended.speaks_unasked), (0, false));
+        let (mut slot_of_old, _endpoint) = slot();
+        slot_of_old.sweep(LONGEST);
+        assert_eq!((slot_of_old.idle.len(), slot_of_old.speaks_unasked), (0, false));
+    }
 }
