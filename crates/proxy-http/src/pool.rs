@@ -1,5 +1,9 @@
-//! Idle connections to endpoints, of one executor. A connection is here only if it is provably clean; any byte, or
-//! the end, that comes while it is idle closes it.
+//! Idle connections to endpoints, of one executor. A connection comes here only if its last response was read whole and
+//! nothing was seen behind it; any byte, or the end, that is seen while it is idle closes it.
+//!
+//! HTTP/1 cannot tell a late byte of the last response from the first of the next, and a byte that is still on its way
+//! when a request is sent is seen by nobody. What can be done is to look right before that, as exactly as is worth it:
+//! see [`Pool::take`].
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -34,6 +38,17 @@ struct Slot {
 struct Idle {
     stream: Stream,
     since: u64,
+    tail: Tail,
+}
+
+/// What may follow the last response of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// It said where it ends.
+    Certain,
+    /// The endpoint may see it otherwise than we do, and send more: a body where none may be, or the answer to what it
+    /// took for another request.
+    Doubtful,
 }
 
 impl Pool {
@@ -47,12 +62,13 @@ impl Pool {
     /// processor's caches.
     ///
     /// What is good is known from the reactor, which hears of all that came before it last listened. The system itself
-    /// is asked, which is a call, with `exact`, as for a request that cannot be sent twice, and for an endpoint that has
-    /// once said something unasked: right behind its last answer, it would be taken for the next request's.
+    /// is asked, which is a call, with `exact`, as for a request that cannot be sent twice, for a connection whose last
+    /// answer is one of those that wrongly have something behind them ([`Tail::Doubtful`]), and for an endpoint that has
+    /// once said something unasked. Within the turn in which that answer was read the reactor would know of nothing.
     pub(crate) fn take(&mut self, endpoint: &Endpoint, clock: &Clock, exact: bool) -> Option<Stream> {
         let slot = self.slot(endpoint)?;
         while let Some(idle) = slot.idle.pop() {
-            let exact = exact || slot.speaks_unasked;
+            let exact = exact || slot.speaks_unasked || idle.tail == Tail::Doubtful;
             let state = if exact { idle.stream.idleness_now() } else { idle.stream.idleness() };
             if state == Idleness::Quiet && !idle.is_old(clock.now()) {
                 return Some(idle.stream);
@@ -71,9 +87,11 @@ impl Pool {
     }
 
     /// Keeps a connection, or closes it if there are enough.
-    pub(crate) fn put(&mut self, endpoint: &Endpoint, stream: Stream, clock: &Clock) {
+    pub(crate) fn put(&mut self, endpoint: &Endpoint, stream: Stream, tail: Tail, clock: &Clock) {
         match self.slot(endpoint) {
-            Some(slot) if slot.idle.len() < MOST => slot.idle.push(Idle { stream, since: clock.now() }),
+            Some(slot) if slot.idle.len() < MOST => {
+                slot.idle.push(Idle { stream, since: clock.now(), tail });
+            }
             _ => endpoint.connection_closed(),
         }
     }
@@ -179,7 +197,7 @@ mod tests {
     fn slot() -> (Slot, UnixStream) {
         let (ours, endpoint) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
-        let idle = Idle { stream: Stream::local(ours).unwrap(), since: 0 };
+        let idle = Idle { stream: Stream::local(ours).unwrap(), since: 0, tail: Tail::Certain };
         (Slot { endpoint: 0, idle: vec![idle], speaks_unasked: false }, endpoint)
     }
 

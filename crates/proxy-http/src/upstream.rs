@@ -19,6 +19,7 @@ pub(crate) use connect::Dial;
 use connect::Failed;
 
 use crate::executor::Local;
+use crate::pool::Tail;
 use crate::stream::Stream;
 
 /// A connection to an endpoint; counted there as long as it lives.
@@ -40,9 +41,9 @@ impl<'g> EndpointConnection<'g> {
     }
 
     /// Puts the connection where the next request finds it; right only if it is clean.
-    pub(crate) fn keep(mut self, local: &Local) {
+    pub(crate) fn keep(mut self, tail: Tail, local: &Local) {
         if let Some(stream) = self.stream.take() {
-            local.pool.borrow_mut().put(self.endpoint, stream, &local.clock);
+            local.pool.borrow_mut().put(self.endpoint, stream, tail, &local.clock);
         }
     }
 }

@@ -131,6 +131,59 @@ fn bytes_on_an_idle_connection_close_it() {
     assert_eq!(client.message().1, b"good");
 }
 
+/// A whole response, as the body of another or behind it.
+const EVIL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+
+/// The client has sent a GET and behind it another request, which is only looked at once `behind` is there.
+#[track_caller]
+fn assert_unheard(origin: &Origin, proxy: &Proxy, client: &mut Peer, response: &str, behind: &str) {
+    let mut endpoint = origin.accept();
+    endpoint.head();
+    let held = proxy.hold();
+    endpoint.send(response);
+    client.head();
+    endpoint.send(behind);
+    drop(held);
+    let mut fresh = origin.accept();
+    fresh.head();
+    fresh.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood");
+    assert_eq!(client.message().1, b"good", "{response}");
+    endpoint.gone();
+}
+
+#[test]
+fn a_body_behind_a_response_that_has_none_is_not_taken_for_the_next() {
+    let cases = [
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n"),
+        ("GET", "HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 42\r\n\r\n"),
+    ];
+    for (method, response) in cases {
+        let origin = Origin::new();
+        let proxy = Proxy::to(&origin);
+        let mut client = proxy.client();
+        client.send(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_unheard(&origin, &proxy, &mut client, response, EVIL);
+    }
+}
+
+#[test]
+fn an_endpoint_that_has_once_answered_nonsense_is_asked_whether_it_has_more_to_say() {
+    let (origin, proxy, mut client, mut endpoint) = exchange("GET");
+    endpoint.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    client.message();
+    proxy.logged();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    endpoint.head();
+    endpoint.send("the end of an earlier answer\r\n\r\n");
+    assert!(client.message().0.starts_with("HTTP/1.1 502 "));
+    endpoint.gone();
+    proxy.logged();
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
+    assert_unheard(&origin, &proxy, &mut client, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", EVIL);
+}
+
 #[test]
 fn a_truncated_response_never_looks_whole() {
     let cases = [

@@ -14,6 +14,7 @@ use super::response::ENDPOINT_LIMITS;
 use super::silence::Silence;
 use super::{Job, Sides};
 use crate::flow::Stopped;
+use crate::pool::Tail;
 use crate::upstream::{EndpointConnection, Upstream};
 
 /// See the module.
@@ -23,7 +24,7 @@ pub(super) struct Exchange<'x, 's, 'g> {
     pub(super) trylist: &'x mut Trylist<'g>,
     /// None once the response has been read whole and the connection given back.
     connection: Option<EndpointConnection<'g>>,
-    reused: bool,
+    pub(super) reused: bool,
     pub(super) upload: Upload,
     pub(super) stage: Stage,
     /// Interim responses seen.
@@ -32,6 +33,8 @@ pub(super) struct Exchange<'x, 's, 'g> {
     pub(super) close: bool,
     /// The endpoint keeps its connection.
     pub(super) reusable: bool,
+    /// What may follow its response.
+    pub(super) tail: Tail,
     pub(super) figures: Figures,
     pub(super) silence: Silence,
 }
@@ -85,6 +88,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
             interim: 0,
             close: false,
             reusable: false,
+            tail: Tail::Certain,
             figures: Figures { connect, began, ..Figures::default() },
             silence: Silence::default(),
         }
@@ -268,8 +272,8 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
     }
 
     /// The response has been read whole: the endpoint is done with, even if the client is slow. Its connection is
-    /// kept only if it is provably clean. With `done`, the client has all of it, and an upload that still runs is
-    /// not waited for.
+    /// kept only if it has taken the whole request and nothing was read behind the response; what comes later is for
+    /// the pool to see. With `done`, the client has all of it, and an upload that still runs is not waited for.
     fn release(&mut self, done: bool) {
         if self.connection.is_none() || (self.upload == Upload::Running && !done) {
             return;
@@ -283,7 +287,7 @@ impl<'x, 's, 'g> Exchange<'x, 's, 'g> {
         }
         let clean = self.upload == Upload::Done && self.reusable && !surplus;
         if clean && !self.job.request.body_is_unusual() && !self.job.local.is_draining() {
-            connection.keep(self.job.local);
+            connection.keep(self.tail, self.job.local);
         }
         self.trylist.finish(self.outcome());
     }

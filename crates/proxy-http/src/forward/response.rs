@@ -8,13 +8,14 @@ use proxy_core::routing::ReverseRule;
 use proxy_core::trylist::Trylist;
 
 use super::ending::{Ending, Fault};
-use super::exchange::{Exchange, Stage};
+use super::exchange::{Exchange, Stage, Upload};
 use super::{Job, via};
 use crate::flow::Source;
 use crate::message::{
     Asked, Limits, Method, Parsed, Response, ResponseBody, ResponseRewrite, Reverse, ReversePair, Version,
     write_interim, write_response,
 };
+use crate::pool::Tail;
 
 /// What a response may have; what a request may have is the operator's choice.
 pub(super) const ENDPOINT_LIMITS: Limits =
@@ -41,10 +42,7 @@ impl<'g> Exchange<'_, '_, 'g> {
         let len = match self.sides.response.parse(raw, &ENDPOINT_LIMITS, asked) {
             Ok(Parsed::Complete(len)) => len,
             Ok(Parsed::Partial) => return Ok(None),
-            Err(bad) if is_limit(bad.reason) => {
-                return Err(Ending::Refuse(Fault { reason: bad.reason, ..Fault::HEAD_LIMIT }));
-            }
-            Err(bad) => return Err(Ending::Refuse(Fault::bad_response(bad.reason))),
+            Err(bad) => return Err(self.malformed(bad.reason)),
         };
         if self.sides.response.view(&raw[..len]).is_interim() {
             self.interim(len)?;
@@ -57,6 +55,19 @@ impl<'g> Exchange<'_, '_, 'g> {
         down.begin(source, chunks, self.job.request.te_trailers(), &ENDPOINT_LIMITS);
         self.stage = Stage::Body;
         Ok(Some(Stage::Body))
+    }
+
+    /// What came is no head. On a connection that has served before, it may be the rest of an earlier response.
+    fn malformed(&self, reason: &'static str) -> Ending<'g> {
+        if self.reused
+            && let Some(endpoint) = self.endpoint()
+        {
+            self.job.local.pool.borrow_mut().spoke_unasked(endpoint);
+        }
+        if is_limit(reason) {
+            return Ending::Refuse(Fault { reason, ..Fault::HEAD_LIMIT });
+        }
+        Ending::Refuse(Fault::bad_response(reason))
     }
 
     /// Passes on the interim head of `len` bytes.
@@ -83,6 +94,7 @@ impl<'g> Exchange<'_, '_, 'g> {
         let response = self.sides.response.view(&down.window.raw()[..len]);
         self.figures.status = response.status();
         self.reusable = response.keep_alive();
+        self.tail = tail(job, &response, self.upload == Upload::Running);
         let fields = ResponseFields(response);
         let edits = Edits::new(&job.local.caller);
         self.trylist.response_head(response.status(), job.view, Fields::new(&fields));
@@ -113,6 +125,17 @@ impl<'g> Exchange<'_, '_, 'g> {
         self.close |= framing == ResponseBody::UntilClose;
         (source(response.body()), framing == ResponseBody::Chunked)
     }
+}
+
+/// Some endpoints send a body where none may be. Those that answer `early`, before they have the whole request, may take
+/// the rest of it for another; those that were asked for an interim response or for another protocol may still give it.
+fn tail(job: &Job<'_>, response: &Response<'_>, early: bool) -> Tail {
+    let request = &job.request;
+    let bodiless = response.body() == ResponseBody::None;
+    if bodiless || early || request.expect_continue() || request.wants_websocket() {
+        return Tail::Doubtful;
+    }
+    Tail::Certain
 }
 
 const fn source(body: ResponseBody) -> Source {
