@@ -7,7 +7,7 @@ use super::hosts::prefix;
 use crate::conf::{MapTarget, Mapping, Reverse};
 use crate::directive::{ANY_REQUEST, Directive};
 use crate::lower::Lowering;
-use crate::origin::parse_url;
+use crate::origin::{Origin, parse_url};
 use crate::registration::check_cluster_name;
 
 inventory::submit!(Directive::line(
@@ -130,16 +130,17 @@ fn warn_of_slashes(lowering: &mut Lowering<'_>, prefix: &[u8], target: &MapTarge
 
 /// What an endpoint says of itself: a path, or an URL, in which the socket that it listens at has no place.
 fn internal(word: &Word) -> Result<String, Diagnostic> {
-    let text = &word.text;
-    match (text.starts_with('/'), text.split_once('|')) {
-        (true, _) => {}
-        (false, None) => drop(url(word)?),
-        (false, Some((_, behind))) => {
-            url(word)?;
-            return Ok(behind.to_owned());
-        }
+    let text = word.text.as_str();
+    if text.starts_with('/') {
+        return Ok(text.to_owned());
     }
-    Ok(text.clone())
+    let MapTarget::Origin { origin: Origin { socket: Some(_), .. }, .. } = url(word)? else {
+        return Ok(text.to_owned());
+    };
+    // A socket's path ends with the first bar.
+    let behind = text.split_once('|').map_or(text, |(_, behind)| behind);
+    let behind = if behind.eq_ignore_ascii_case("http:") { "http://localhost" } else { behind };
+    Ok(behind.to_owned())
 }
 
 fn reverse(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {

@@ -185,6 +185,24 @@ fn clusters_of_the_core_have_endpoints_and_weights() {
 }
 
 #[test]
+fn what_an_endpoint_calls_itself_leaves_out_its_socket_and_nothing_else() {
+    for (url, internal) in [
+        ("/inner", "/inner"),
+        ("/in|ner", "/in|ner"),
+        ("http://b/x", "http://b/x"),
+        ("http://b/x|y", "http://b/x|y"),
+        ("balancer://c/x|y", "balancer://c/x|y"),
+        ("unix:/run/a.sock|http://b/x", "http://b/x"),
+        ("unix:/run/a.sock|http://b/x|y", "http://b/x|y"),
+        ("unix:/run/a.sock|http:", "http://localhost"),
+        ("UNIX:/run/a.sock|HTTP:", "http://localhost"),
+    ] {
+        let conf = conf(&format!("ProxyPassReverse / {url}"));
+        assert_eq!(conf.servers[0].reverse[0].url, internal, "{url}");
+    }
+}
+
+#[test]
 fn a_location_gives_its_path_to_what_stands_in_it() {
     let conf = conf("<Location /%61pp/>\nProxyPass http://a/\nProxyPassReverse balancer://c/x\n</Location>");
     let location = &conf.servers[0].locations[0];
