@@ -137,6 +137,21 @@ fn what_is_mapped_nowhere_is_not_found() {
 }
 
 #[test]
+fn a_host_of_nobody_is_refused_whatever_is_asked_of_it() {
+    let proxy = Proxy::start("StrictHostCheck On\nServerName a\nProxyPass /mapped http://127.0.0.1:1");
+    for request in ["GET /mapped", "GET /unmapped", "OPTIONS *", "OPTIONS /"] {
+        let status = |host: &str| {
+            let mut client = proxy.client();
+            client.send(format!("{request} HTTP/1.1\r\nHost: {host}\r\nMax-Forwards: 0\r\n\r\n"));
+            let (head, _) = client.message();
+            head.split(' ').nth(1).unwrap().to_owned()
+        };
+        assert_eq!(status("b"), "400", "{request}");
+        assert_ne!(status("a"), "400", "{request}");
+    }
+}
+
+#[test]
 fn a_prefix_is_replaced_and_places_are_renamed() {
     let origin = Origin::new();
     let url = origin.url();

@@ -176,11 +176,14 @@ fn decide<'g>(
     let (caller, id, input) = (&local.caller, view.id, RequestIn::new(view));
     refused(hooks.post_read_request.run(caller, id, &input, Unit::default()))?;
     refused(hooks.access_checker.run(caller, id, &input, Unit::default()))?;
+    if routed.server.is_nobody() {
+        return Err(Answer { status: 400, detail: "no server has the name of this host" });
+    }
     // RFC 9110 section 7.6.2: the answer is that of the last hop, and `*` means nobody behind us.
     if request.method() == Method::Options && (request.path() == b"*" || request.max_forwards() == Some(0)) {
         return Err(Answer { status: 200, detail: "" });
     }
-    let route = routed.route.ok_or_else(|| unmapped(routed))?;
+    let route = routed.route.ok_or(Answer { status: 404, detail: "nothing is mapped to this path" })?;
     if let Body::Length(length) = request.body()
         && routed.settings.body_limit.is_some_and(|limit| length > limit)
     {
@@ -189,13 +192,6 @@ fn decide<'g>(
     let edits = abi::Edits::new(edits);
     refused(hooks.fixups.run(caller, id, &input.with_edits(&edits), Unit::default()))?;
     Ok(route)
-}
-
-fn unmapped(routed: &Routed<'_>) -> Answer {
-    if routed.server.is_nobody() {
-        return Answer { status: 400, detail: "no server has the name of this host" };
-    }
-    Answer { status: 404, detail: "nothing is mapped to this path" }
 }
 
 fn refused(answer: HookAnswer) -> Result<(), Answer> {
