@@ -13,7 +13,8 @@ use std::time::Duration;
 use proxy_abi::FailureKind;
 use proxy_core::cluster::Endpoint;
 use proxy_core::origin::Host;
-use tokio::net::{TcpSocket, UnixStream};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use tokio::net::TcpSocket;
 
 use crate::clock::nanoseconds;
 use crate::connection::Client;
@@ -159,15 +160,22 @@ impl fmt::Display for Address<'_> {
     }
 }
 
-/// A unix socket is connected at once, or not at all if its backlog is full.
 async fn connect_socket(address: Address<'_>) -> io::Result<Stream> {
     let address = match address {
         Address::Tcp(address) => address,
-        Address::Unix(path) => return Stream::local(UnixStream::connect(path).await?.into_std()?),
+        Address::Unix(path) => return connect_local(path),
     };
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
     socket.connect(address).await.map(Stream::connected)
+}
+
+/// A unix socket is connected at once, or not at all if its backlog is full: nothing is waited for.
+fn connect_local(path: &Path) -> io::Result<Stream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Stream::local(socket.into())
 }
 
 fn unresolved(text: &str) -> Failed {
