@@ -53,6 +53,8 @@ pub struct ServerConf {
     pub hash_keys: Vec<LbHashKey>,
     /// `ModuleOnPanic`.
     pub on_panics: OnPanics,
+    /// StrictHostCheck: hosts that are no server's are refused.
+    pub strict_hosts: bool,
     /// The main server first, then the virtual hosts in file order.
     pub servers: Vec<VirtualServer>,
     /// What each module's directives said, by ident: a map from directive names.
@@ -82,6 +84,7 @@ impl ServerConf {
             lb_methods: Vec::new(),
             hash_keys: Vec::new(),
             on_panics: OnPanics::default(),
+            strict_hosts: false,
             servers: vec![VirtualServer::default()],
             module_values: Vec::new(),
         }
@@ -169,8 +172,6 @@ pub struct VirtualServer {
     pub name: Option<String>,
     /// ServerAlias, lower case, `*` and `?` as wildcards.
     pub aliases: Vec<String>,
-    /// StrictHostCheck; of the main server, for all.
-    pub strict_hosts: bool,
     /// Where it begins; `None` for the main server.
     pub span: Option<Span>,
     /// What its clients may take.

@@ -18,7 +18,7 @@ use proxy_config::{Diagnostic, Span};
 pub use hosts::HostGroup;
 pub use route::{Renames, ReverseRule, Route};
 
-use crate::conf::{MapTarget, ProxySettings, VirtualServer};
+use crate::conf::{MapTarget, ProxySettings, ServerConf};
 use crate::limits::ClientLimits;
 use crate::origin::Origin;
 use crate::path::has_prefix;
@@ -108,8 +108,8 @@ impl Servers {
     ///
     /// # Errors
     /// All mappings that lead nowhere.
-    pub fn compile(servers: &[VirtualServer], clusters: &mut dyn Clusters) -> Result<Self, Vec<Diagnostic>> {
-        compile::compile(servers, clusters)
+    pub fn compile(conf: &ServerConf, clusters: &mut dyn Clusters) -> Result<Self, Vec<Diagnostic>> {
+        compile::compile(conf, clusters)
     }
 
     /// The server that a request is for.

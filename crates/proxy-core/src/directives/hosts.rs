@@ -70,7 +70,7 @@ fn server_alias(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnost
 }
 
 fn strict_host_check(lowering: &mut Lowering<'_>, node: &Node) -> Result<(), Diagnostic> {
-    lowering.server().strict_hosts = parse_flag(arg(node, 0)?)?;
+    lowering.conf.strict_hosts = parse_flag(arg(node, 0)?)?;
     Ok(())
 }
 

@@ -59,7 +59,7 @@ impl Generation {
         let host = |module: usize| -> &'static Host { modules[module].host() };
         let load_balance = table.keyed(host);
         let mut resolver = Resolver::new(&conf, &load_balance, begun.clusters, &mut errors);
-        let servers = Servers::compile(&conf.servers, &mut resolver);
+        let servers = Servers::compile(&conf, &mut resolver);
         let (declared, balancers) = (resolver.clusters, resolver.balancers);
         let servers = match servers {
             Ok(servers) => servers,

@@ -3,14 +3,14 @@
 use proxy_config::Diagnostic;
 
 use super::{Clusters, Entry, HostGroup, Place, Renames, ReverseRule, Route, Server, Servers};
-use crate::conf::{CookieRule, Location, MapTarget, Mapping, Reverse, VirtualAddr, VirtualServer};
+use crate::conf::{
+    CookieRule, Location, MapTarget, Mapping, Reverse, ServerConf, VirtualAddr, VirtualServer,
+};
 use crate::origin::Origin;
 use crate::path::has_prefix;
 
-pub(super) fn compile(
-    servers: &[VirtualServer],
-    clusters: &mut dyn Clusters,
-) -> Result<Servers, Vec<Diagnostic>> {
+pub(super) fn compile(conf: &ServerConf, clusters: &mut dyn Clusters) -> Result<Servers, Vec<Diagnostic>> {
+    let servers = &*conf.servers;
     let mut compiler = Compiler { clusters, faults: Vec::new() };
     // Each line is resolved once, however many servers have it.
     let parts: Vec<_> = servers.iter().map(|server| compiler.part(server)).collect();
@@ -25,7 +25,7 @@ pub(super) fn compile(
     });
     let mut compiled: Vec<Server> = compiled.collect();
     let mut groups = groups(servers);
-    if servers.first().is_some_and(|main| main.strict_hosts) {
+    if conf.strict_hosts {
         refuse_strangers(&mut compiled, &mut groups);
     }
     Ok(Servers { servers: compiled, groups })

@@ -54,7 +54,7 @@ fn compile(text: &str) -> Result<(Servers, Vec<String>), Vec<Diagnostic>> {
         configured.diagnostics.errors().map(|error| configured.sources.render(error)).collect();
     assert!(printed.is_empty(), "{}", printed.join("\n"));
     let mut numbering = Numbering::default();
-    Servers::compile(&configured.conf.servers, &mut numbering).map(|servers| (servers, numbering.0))
+    Servers::compile(&configured.conf, &mut numbering).map(|servers| (servers, numbering.0))
 }
 
 fn servers(text: &str) -> Servers {
