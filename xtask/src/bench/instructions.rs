@@ -91,8 +91,8 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     if write { committed.write(HEADING) } else { committed.judge("instructions") }
 }
 
-/// Measures; once more where it seems to have grown. Whether a client's close comes before a poll or after it is a
-/// matter of luck, growth comes twice.
+/// Measures; again where it seems to have grown. Whether a client's close comes before a poll or after it, and whether a
+/// connection is still young, is a matter of luck on a busy machine; growth is there each time.
 fn settled(
     case: &Case,
     committed: &mut Committed,
@@ -100,12 +100,18 @@ fn settled(
     origin: &Origin,
     dir: &Path,
 ) -> Result<PerRound> {
-    let first = measure(case, programs, origin, dir)?;
-    if committed.note(case.name, first.instructions).is_none_or(|ratio| ratio <= 1.02) {
-        return Ok(first);
+    const TIMES: usize = 5;
+    let mut least = measure(case, programs, origin, dir)?;
+    for _ in 1..TIMES {
+        if committed.note(case.name, least.instructions).is_none_or(|ratio| ratio <= 1.02) {
+            break;
+        }
+        let again = measure(case, programs, origin, dir)?;
+        if again.instructions < least.instructions {
+            least = again;
+        }
     }
-    let second = measure(case, programs, origin, dir)?;
-    Ok(if second.instructions < first.instructions { second } else { first })
+    Ok(least)
 }
 
 fn measure(case: &Case, programs: &Programs, origin: &Origin, dir: &Path) -> Result<PerRound> {
