@@ -97,6 +97,8 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert!(Socket::bind(&path).unwrap_err().contains("another server answers"));
         let (listener, file) = first.into_parts();
+        // A child that another test is about to start may have it for a moment longer.
+        rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
         drop(listener);
         let second = Socket::bind(&path).unwrap();
         drop(file);
