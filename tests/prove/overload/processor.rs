@@ -2,8 +2,9 @@
 //! clients whose requests are due at their moments whatever comes of earlier ones, each on a connection of its own.
 //!
 //! Whose fault a late answer is can be told: the clients take note of how late they began each request and of how long
-//! each of their own turns took, in which an answer that is there is not seen. Where that is as much as a tenth of the
-//! bounds, or where the server was not given its core, the run says nothing and is made again.
+//! each of their own turns took, in which an answer that is there is not seen. Where that is much of the bounds,
+//! or the server waited for its core, a run that misses one says nothing and is made again; so is any in which it was not
+//! given its core at all.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -145,28 +146,33 @@ fn measure(form: Form, cores: Cores) -> Result<(), String> {
     );
     assert!(!is_shown || !is_overload || !refused.is_empty(), "nobody is refused");
     assert_alone(refused.len() > done.len(), format_args!("the load was no overload, or nobody is refused"));
+    let unserved = unserved_later(after);
+    let holds = goodput >= GOODPUT
+        && percentile(&refused, 0.99) <= nanoseconds(REFUSED)
+        && unserved == 0
+        && percentile(&later, 0.99) <= 2 * normal + nanoseconds(Duration::from_millis(2));
     if is_alone() {
-        let ours = percentile(&overload.turns(), 0.99).max(percentile(&overload.lags(), 0.99));
-        if ours > nanoseconds(OURS) {
-            return Err(format!("the clients themselves were late by {:?}", Duration::from_nanos(ours)));
-        }
         if served.share < ITS_CORE || capacity.share < ITS_CORE {
             return Err(format!(
                 "the server had {:.0} % of its core",
                 100.0 * served.share.min(capacity.share)
             ));
         }
-    }
-    if is_alone() && *waited > time / 200 {
+        // What disturbs makes all of it worse, so what holds in spite of it holds.
+        let ours = percentile(&overload.turns(), 0.99).max(percentile(&overload.lags(), 0.99));
+        if !holds && ours > nanoseconds(OURS) {
+            return Err(format!("the clients themselves were late by {:?}", Duration::from_nanos(ours)));
+        }
         // One in a hundred refusals may be late, and so much was not in the server's hands.
-        return Err(format!("the server waited for its core for {waited:.1?} of {time:?}"));
+        if !holds && *waited > time / 200 {
+            return Err(format!("the server waited for its core for {waited:.1?} of {time:?}"));
+        }
     }
     assert_alone(goodput >= GOODPUT, format_args!("goodput {goodput:.2} of capacity"));
     assert_alone(
         percentile(&refused, 0.99) <= nanoseconds(REFUSED),
         format_args!("{} to be refused", shown(&refused, 0.99)),
     );
-    let unserved = unserved_later(after);
     assert_alone(unserved == 0, format_args!("{unserved} were not served {RECOVERY:?} after the overload"));
     assert_alone(
         percentile(&later, 0.99) <= 2 * normal + nanoseconds(Duration::from_millis(2)),
