@@ -109,6 +109,7 @@ fn assert_goes_on(turns: &[usize], swaps: usize) {
     // Requests between saving and publishing are lost from the count. Beside other tests the thread that reloads may
     // have to wait for a processor in between.
     assert_alone(most <= 1, format_args!("off by {lost:?}"));
+    assert!(most < IN_TURN / 2, "off by {lost:?}");
 }
 
 /// Those are as many as each other, but for the requests that were under way when a generation was put in force.

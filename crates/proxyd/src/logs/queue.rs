@@ -67,16 +67,12 @@ impl Queue {
 
     /// Leaves lines to be written, or counts them as lost. Waits for nobody but one who copies a few lines.
     pub(crate) fn push<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) {
-        let (lost, writer_waits) = {
-            let mut state = self.state();
-            let lost = lines.into_iter().filter(|line| !state.push(line)).count();
-            (lost, std::mem::take(&mut state.writer_waits))
-        };
+        let (lost, writer_waits) = self.state().push_all(lines);
         if writer_waits {
             self.fed.notify_one();
         }
         if lost > 0 {
-            self.losses.add(lost as u64, &"its reader does not keep up");
+            self.losses.add(lost, &"its reader does not keep up");
         }
     }
 
@@ -130,6 +126,12 @@ impl Queue {
 }
 
 impl State {
+    /// For how many there was no room, and whether the writer is to be woken.
+    fn push_all<'a>(&mut self, lines: impl IntoIterator<Item = &'a [u8]>) -> (u64, bool) {
+        let lost = lines.into_iter().filter(|line| !self.push(line)).count();
+        (lost as u64, std::mem::take(&mut self.writer_waits))
+    }
+
     /// Whether there was room.
     fn push(&mut self, line: &[u8]) -> bool {
         let Some(length) = u32::try_from(line.len()).ok().filter(|_| self.has_room(line)) else {
@@ -212,5 +214,11 @@ mod tests {
         state.take(&mut Vec::new());
         assert!(state.push(&line));
         assert_eq!((state.abandon(), state.lines), (taken as u64 + 1, 0));
+    }
+    #[test]
+    fn the_writer_is_woken_only_if_it_waits() {
+        let mut state = State { writer_waits: true, ..State::default() };
+        assert_eq!(state.push_all([&b"a\n"[..]]), (0, true));
+        assert_eq!(state.push_all([&b"b\n"[..]]), (0, false));
     }
 }
