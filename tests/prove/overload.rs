@@ -4,6 +4,9 @@
 mod places;
 mod processor;
 
+use bench_load::drive::{self, Tally};
+use bench_load::plan::Plan;
+
 use super::{Form, in_both_forms};
 
 in_both_forms!(prove, "takes minutes; run by cargo xtask prove overload --long");
@@ -11,4 +14,12 @@ in_both_forms!(prove, "takes minutes; run by cargo xtask prove overload --long")
 fn prove(form: Form) {
     places::prove(form);
     processor::prove(form);
+}
+
+/// What came of a load of these words, which is to be answered whole.
+fn drive(words: &str) -> Tally {
+    let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+    let tally = drive::run(&Plan::parse(&words).unwrap()).unwrap();
+    assert_eq!(tally.errors, 0, "{tally}");
+    tally
 }

@@ -290,6 +290,13 @@ impl Offered {
         self.samples.iter().filter(|sample| sample.came == came).count()
     }
 
+    /// How many were served within so long from its beginning.
+    #[must_use]
+    pub fn served_within(&self, time: Duration) -> usize {
+        let end = nanoseconds(time);
+        self.samples.iter().filter(|sample| sample.came == Came::Served && sample.ended <= end).count()
+    }
+
     /// How long those took that came to that, from when they were due, in order.
     #[must_use]
     pub fn latencies(&self, came: Came) -> Vec<u64> {

@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bench_load::drive::{self, percentile};
-use bench_load::offer::{self, Came, Offer, Sample};
-use bench_load::plan::{Plan, request};
+use bench_load::drive::percentile;
+use bench_load::offer::{self, Came, Offer};
+use bench_load::plan::request;
 
 use super::super::{Form, assert_alone};
+use super::drive;
 use crate::support::origin::{Origin, Then, ok};
 use crate::support::server::Server;
 use crate::support::told::figure;
@@ -37,7 +38,7 @@ fn check(time: Duration) {
     let grown = server.process().memory_kib("VmRSS").saturating_sub(memory);
     let [served, refused, failed] = [Came::Served, Came::Refused, Came::Failed].map(|came| load.count(came));
     // Nobody can be served before the origin has answered once.
-    let goodput = served_within(&load.samples, time) as f64 / (time - SERVICE).as_secs_f64() / capacity;
+    let goodput = load.served_within(time) as f64 / (time - SERVICE).as_secs_f64() / capacity;
     let median = Duration::from_nanos(percentile(&load.latencies(Came::Refused), 0.5));
     figure(format_args!(
         "capacity {capacity:.0}/s, offered three times that for {time:?}: goodput {:.1} % of capacity, {load}; memory \
@@ -59,18 +60,8 @@ fn check(time: Duration) {
 /// Requests per second, with as many clients as have room, each of whom asks eight times.
 fn capacity(server: &Server) -> f64 {
     let count = 8 * PLACES;
-    let words = format!("addr={} path=/ size=6 connections={PLACES} count={count}", server.addr());
-    let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
-    let tally = drive::run(&Plan::parse(&words).unwrap()).unwrap();
-    assert_eq!(tally.errors, 0, "{tally}");
+    let tally = drive(&format!("addr={} path=/ size=6 connections={PLACES} count={count}", server.addr()));
     f64::from(count) / tally.spent.wall
-}
-
-/// How many were served while the load lasted.
-fn served_within(samples: &[Sample], time: Duration) -> usize {
-    let is_meant =
-        |sample: &&Sample| sample.came == Came::Served && Duration::from_nanos(sample.ended) <= time;
-    samples.iter().filter(is_meant).count()
 }
 
 /// How long it takes from now until requests are served again: from then on, ten in a row.
