@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use super::Limits;
-use super::field::{self, Name};
+use super::field;
+use super::name::Name;
 
 /// A body that is not chunked as it should be: nothing behind this point can be trusted, so the connection it
 /// came on is closed; 400 to a client that still waits for an answer, 502 for an endpoint's.

@@ -5,6 +5,7 @@
 //! that how the bytes arrive makes no difference.
 
 use super::field::Span;
+use super::name::Name;
 use super::{Fault, Version};
 
 /// The parts of a request line.
@@ -39,8 +40,7 @@ pub(super) enum FieldLine {
         name: Span,
         /// Without the blanks around it.
         value: Span,
-        /// The name is letters, digits and hyphens.
-        plain: bool,
+        kind: Name,
         /// Where the next line begins.
         end: usize,
     },
@@ -88,28 +88,39 @@ pub(super) fn status_line(head: &[u8]) -> Result<Option<StatusLine>, Fault> {
 /// Cuts the field line that begins at `start`.
 #[inline]
 pub(super) fn field_line(head: &[u8], start: usize) -> Result<FieldLine, Fault> {
-    let (colon, plain) = name_run(head, start);
-    match head.get(colon) {
-        None => return Ok(FieldLine::Partial),
-        Some(b':') if colon > start => {}
-        Some(b'\r' | b'\n') if colon == start => {
-            return Ok(line_end(head, start, NO_CRLF)?.map_or(FieldLine::Partial, FieldLine::End));
-        }
-        Some(_) => return Err(Fault::Grammar("field name holds a byte that a name may not")),
-    }
-    let mut value = colon + 1;
-    while matches!(head.get(value), Some(b' ' | b'\t')) {
+    let line = head.get(start..).unwrap_or_default();
+    let (name, kind) = match Name::in_front(line) {
+        Some((len, kind)) => (len, kind),
+        None => match unusual_name(line)? {
+            Front::Partial => return Ok(FieldLine::Partial),
+            Front::Empty => {
+                return Ok(
+                    line_end(line, 0, NO_CRLF)?.map_or(FieldLine::Partial, |end| FieldLine::End(start + end))
+                );
+            }
+            Front::Name(len, kind) => (len, kind),
+        },
+    };
+    let mut value = name + 1;
+    while matches!(line.get(value), Some(b' ' | b'\t')) {
         value += 1;
     }
-    let to = value + text_run(&head[value..]);
+    let text = line.get(value..).unwrap_or_default();
+    let len = text_run(text);
     let control = Fault::Grammar("field value holds a control character");
-    let Some(end) = line_end(head, to, control)? else { return Ok(FieldLine::Partial) };
-    if head[value] == 0xff {
+    let Some(end) = line_end(text, len, control)? else { return Ok(FieldLine::Partial) };
+    let text = &text[..len];
+    if text.first() == Some(&0xff) {
         return Err(Fault::Grammar("field value begins with 0xff"));
     }
-    let blanks = head[value..to].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let (name, value) = (Span::new(start, colon), Span::new(value, to - blanks));
-    Ok(FieldLine::Field { name, value, plain, end })
+    let blanks = text.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let value = start + value;
+    Ok(FieldLine::Field {
+        name: Span::new(start, start + name),
+        value: Span::new(value, value + len - blanks),
+        kind,
+        end: value + end,
+    })
 }
 
 /// Whether a line that is not whole yet is over `limit` bytes already, without its CRLF.
@@ -117,18 +128,30 @@ pub(super) fn is_over(line: &[u8], limit: usize) -> bool {
     line.strip_suffix(b"\r").unwrap_or(line).len() > limit
 }
 
-/// Where the name that begins at `start` ends, and whether it is letters, digits and hyphens.
-#[inline]
-fn name_run(head: &[u8], start: usize) -> (usize, bool) {
-    let rest = head.get(start..).unwrap_or_default();
+/// What a line begins with.
+enum Front {
+    /// What does not tell yet.
+    Partial,
+    /// Its end.
+    Empty,
+    /// A name of so many bytes, and a colon.
+    Name(usize, Name),
+}
+
+/// Reads a name byte by byte.
+fn unusual_name(line: &[u8]) -> Result<Front, Fault> {
     let mut classes = 0;
-    let ended = rest.iter().position(|byte| {
+    let ended = line.iter().position(|byte| {
         let class = CLASS[*byte as usize];
         classes |= class;
         class == 0
     });
-    let at = start + ended.unwrap_or(rest.len());
-    (at, classes & ODD == 0)
+    match ended.map(|at| (at, line[at])) {
+        None => Ok(Front::Partial),
+        Some((0, b'\r' | b'\n')) => Ok(Front::Empty),
+        Some((at, b':')) if at > 0 => Ok(Front::Name(at, Name::classify(&line[..at], classes & ODD == 0)?)),
+        Some(_) => Err(Fault::Grammar("field name holds a byte that a name may not")),
+    }
 }
 
 /// A part of the first line that a single blank ends; none if that is not there yet.

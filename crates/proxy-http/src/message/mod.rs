@@ -18,6 +18,7 @@ mod authority;
 mod chunked;
 mod field;
 mod lines;
+mod name;
 mod request;
 mod response;
 mod rules;
@@ -29,7 +30,8 @@ mod write;
 mod tests;
 
 pub use chunked::{ChunkError, ChunkHeader, ChunkedDecoder, Event, Step, chunk_header, last_chunk};
-pub use field::{Field, Name};
+pub use field::Field;
+pub use name::Name;
 pub use request::{Body, Method, Request, RequestHead};
 pub use response::{Asked, BadResponse, Response, ResponseBody, ResponseHead};
 pub use status::reason_phrase;

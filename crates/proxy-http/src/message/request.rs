@@ -2,8 +2,9 @@
 
 use proxy_core::path;
 
-use super::field::{Field, Fields, Name, Span};
+use super::field::{Field, Fields, Span};
 use super::lines::{self, RequestLine};
+use super::name::Name;
 use super::{Fault, Limits, Parsed, Reject, Version, authority, rules, target};
 
 /// The methods whose meaning matters here (RFC 9110 section 9).

@@ -1,8 +1,9 @@
 //! Response heads of endpoints: the same strictness, since an endpoint may be anybody's program and a response
 //! that two readers see differently poisons a connection just as well.
 
-use super::field::{self, Field, Fields, Name, Span};
+use super::field::{self, Field, Fields, Span};
 use super::lines::{self, StatusLine};
+use super::name::Name;
 use super::{Fault, Limits, Parsed, Version};
 
 /// What was asked, as far as it decides what the answer may be.

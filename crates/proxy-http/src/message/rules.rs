@@ -2,7 +2,8 @@
 
 use proxy_core::path;
 
-use super::field::{self, Connection, Fields, Name};
+use super::field::{self, Connection, Fields};
+use super::name::Name;
 use super::request::{Body, Method};
 use super::target::Target;
 use super::{Fault, Limits, Reject, Version, authority};

@@ -14,7 +14,8 @@ pub use reverse::{Reverse, ReversePair};
 use proxy_core::edits::{Edit, additions};
 
 use super::Version;
-use super::field::{Field, Name};
+use super::field::Field;
+use super::name::Name;
 
 /// What becomes of `Via` (httpd's ProxyVia; RFC 9110 section 7.6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

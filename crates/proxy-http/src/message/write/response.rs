@@ -2,7 +2,8 @@
 
 use proxy_core::edits::{self, Edit};
 
-use super::super::field::{Field, Name};
+use super::super::field::Field;
+use super::super::name::Name;
 use super::super::{Response, ResponseBody, Version, reason_phrase};
 use super::reverse::Reverse;
 use super::{Copier, Via, extend, write_additions, write_field, write_length};

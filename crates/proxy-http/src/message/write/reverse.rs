@@ -6,7 +6,7 @@
 
 use proxy_core::conf::CookieRule;
 
-use super::super::field::Name;
+use super::super::name::Name;
 use super::{cookies, extend};
 
 /// One line of ProxyPassReverse.
