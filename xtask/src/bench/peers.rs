@@ -1,8 +1,8 @@
 //! `bench`: proxyd against the proxies that are installed, on this machine, in one run.
 //!
 //! All get the same load and the same origins. Each has one worker on one core; clients and origins share another.
-//! Rounds are interleaved, so that what changes on the machine changes for all; the median of the rounds counts, and
-//! rounds in which others used the proxies' core do not. What is compared is requests by the time that a proxy itself
+//! Rounds are short and interleaved, so that what changes on the machine changes for all: each is compared with those
+//! right beside it, and the median of that counts. Rounds in which others used either core do not. What is compared is requests by the time that a proxy itself
 //! used: it stays true where the clients' core is full before the proxy's is.
 
 mod check;
@@ -82,7 +82,10 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     }
     let mut about = machine::about();
     about.push(("descriptors", descriptors.to_string()));
-    about.push(("rounds", format!("{} of {} s, interleaved; medians", options.rounds, options.seconds)));
+    about.push((
+        "rounds",
+        format!("{} of {} s, interleaved; medians, ratios within a turn", options.rounds, options.seconds),
+    ));
     about.extend(proxies.iter().map(|proxy| (proxy.kind.name(), proxy.version.clone())));
     if !options.only_peers {
         about.push(("build", format!("proxyd is {build}")));

@@ -4,10 +4,10 @@ use anyhow::{Context, Result};
 
 use super::Bench;
 use super::check::Check;
-use super::figures::{ratio, thousands};
+use super::figures::thousands;
 use super::load::Round;
 use super::page::{Part, Plot};
-use super::rounds::interleaved;
+use super::rounds::{Rounds, interleaved};
 use super::scenario::s1;
 use super::table::Table;
 
@@ -29,17 +29,18 @@ pub(crate) fn run(bench: &Bench) -> Result<Part> {
     let rounds = interleaved(bench, &proxies, &load, false)?;
     let mut table = Table::new(&["", "requests/s", "per CPU second", "ratio"]);
     let speeds: Vec<f64> = rounds.iter().map(|rounds| rounds.median(Round::per_cpu_second)).collect();
-    let kept = ratio(speeds[1], speeds[0]);
+    let to_one = |of: &Rounds| of.ratio(&rounds[0], Round::per_cpu_second);
+    let kept = to_one(&rounds[1]);
     for ((name, _), (rounds, speed)) in proxies.iter().zip(rounds.iter().zip(&speeds)) {
         table.row(vec![
             (*name).to_owned(),
             thousands(rounds.median(Round::per_second)),
             thousands(*speed),
-            ratio(*speed, speeds[0]).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+            to_one(rounds).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
         ]);
     }
     print!("{table}");
-    let errors: u64 = rounds.iter().map(super::rounds::Rounds::errors).sum();
+    let errors: u64 = rounds.iter().map(Rounds::errors).sum();
     let checks = vec![
         Check::at_most("executors errors", Some(errors as f64), 0.0),
         Check::at_least("requests per CPU second of two executors to one's", kept, BOUND),

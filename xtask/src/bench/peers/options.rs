@@ -26,7 +26,7 @@ impl Options {
     /// If a word is unknown or lacks its value.
     pub(crate) fn parse(words: &[String]) -> Result<Self> {
         let mut options =
-            Self { scenarios: Vec::new(), rounds: 5, seconds: 3.0, only_peers: false, guided: true };
+            Self { scenarios: Vec::new(), rounds: 20, seconds: 0.75, only_peers: false, guided: true };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("{word} wants a value"));

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::Bench;
-use super::figures::median;
+use super::figures::{median, ratio};
 use super::load::{Load, Round, run};
 use super::proxy::Serving;
 
@@ -16,23 +16,40 @@ const FULL: f64 = 0.90;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rounds {
     /// Those that count.
-    kept: Vec<Round>,
-    disturbed: Vec<Round>,
+    kept: Vec<Turn>,
+    disturbed: Vec<Turn>,
+}
+
+/// A round, and which of the proxy's it was: those of one turn were run one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    number: usize,
+    round: Round,
 }
 
 impl Rounds {
     #[cfg(test)]
     pub(crate) fn of(round: Round) -> Self {
-        Self { kept: vec![round], disturbed: Vec::new() }
+        Self { kept: vec![Turn { number: 0, round }], disturbed: Vec::new() }
     }
 
     pub(crate) fn median(&self, of: impl Fn(&Round) -> f64) -> f64 {
-        median(self.kept.iter().map(of))
+        median(self.kept.iter().map(|turn| of(&turn.round)))
+    }
+
+    /// What this proxy's rounds are to the other's of the same turn, and of these the median: a machine that is slow for
+    /// some seconds is slow for both. Where no turn counts for both, what the median is to the median.
+    pub(crate) fn ratio(&self, other: &Self, of: impl Fn(&Round) -> f64) -> Option<f64> {
+        let beside = |turn: &Turn| other.kept.iter().find(|beside| beside.number == turn.number);
+        let pairs = self.kept.iter().filter_map(|turn| Some((turn, beside(turn)?)));
+        let ratios: Vec<f64> =
+            pairs.filter_map(|(turn, beside)| ratio(of(&turn.round), of(&beside.round))).collect();
+        if ratios.is_empty() { ratio(self.median(&of), other.median(&of)) } else { Some(median(ratios)) }
     }
 
     /// Errors of all rounds, counted or not.
     pub(crate) fn errors(&self) -> u64 {
-        self.kept.iter().chain(&self.disturbed).map(|round| round.errors).sum()
+        self.kept.iter().chain(&self.disturbed).map(|turn| turn.round.errors).sum()
     }
 
     /// What a reader has to know of these rounds.
@@ -57,9 +74,10 @@ impl Rounds {
         notes.join(", ")
     }
 
-    fn add(&mut self, round: Round, discard: bool) {
+    fn add(&mut self, number: usize, round: Round, discard: bool) {
         let disturbed = round.others.max(round.others_of_clients) > QUIET;
-        if discard && disturbed { self.disturbed.push(round) } else { self.kept.push(round) }
+        let rounds = if discard && disturbed { &mut self.disturbed } else { &mut self.kept };
+        rounds.push(Turn { number, round });
     }
 
     /// Disturbed rounds are better than none.
@@ -90,7 +108,7 @@ pub(crate) fn interleaved(
         }
         for ((name, serving), rounds) in proxies.iter().zip(&mut rounds) {
             let round = run(bench, serving, load).with_context(|| (*name).to_owned())?;
-            rounds.add(round, discard);
+            rounds.add(turn, round, discard);
         }
     }
     Ok(rounds.into_iter().map(Rounds::settle).collect())
@@ -107,10 +125,10 @@ mod tests {
     #[test]
     fn rounds_that_others_disturbed_do_not_count() {
         let mut rounds = Rounds::default();
-        rounds.add(round(100.0, 0.05), true);
-        rounds.add(round(10.0, 0.45), true);
-        rounds.add(Round { others_of_clients: 0.3, ..round(20.0, 0.0) }, true);
-        rounds.add(round(120.0, 0.08), true);
+        rounds.add(0, round(100.0, 0.05), true);
+        rounds.add(1, round(10.0, 0.45), true);
+        rounds.add(2, Round { others_of_clients: 0.3, ..round(20.0, 0.0) }, true);
+        rounds.add(3, round(120.0, 0.08), true);
         let rounds = rounds.settle();
         assert_eq!(rounds.median(Round::per_second), 110.0);
         assert_eq!(rounds.notes(), "load-bound, 2 rounds discarded");
@@ -119,11 +137,30 @@ mod tests {
     #[test]
     fn without_a_quiet_round_all_count_and_it_is_said() {
         let mut rounds = Rounds::default();
-        rounds.add(round(100.0, 0.45), true);
-        rounds.add(Round { errors: 2, busy: 0.95, ..round(200.0, 0.45) }, true);
+        rounds.add(0, round(100.0, 0.45), true);
+        rounds.add(1, Round { errors: 2, busy: 0.95, ..round(200.0, 0.45) }, true);
         let rounds = rounds.settle();
         assert_eq!(rounds.median(Round::per_second), 150.0);
         let notes = "load-bound, no quiet round: others took 45 % of core 0, 0 % of core 1, 2 ERRORS";
         assert_eq!(rounds.notes(), notes);
+    }
+
+    #[test]
+    fn rounds_are_compared_with_those_of_their_turn() {
+        let of = |speeds: &[(f64, f64)]| {
+            let mut rounds = Rounds::default();
+            for (turn, (requests, others)) in speeds.iter().enumerate() {
+                rounds.add(turn, round(*requests, *others), true);
+            }
+            rounds.settle()
+        };
+        let (quiet, loud) = (0.0, 0.9);
+        // The machine was slow in the second turn and in the third; medians alone would say 1.0.
+        let one = of(&[(150.0, quiet), (75.0, quiet), (75.0, quiet), (150.0, loud)]);
+        let other = of(&[(100.0, quiet), (50.0, quiet), (999.0, loud), (100.0, quiet)]);
+        assert_eq!(one.ratio(&other, Round::per_second), Some(1.5));
+        let [first, last] = [of(&[(80.0, quiet), (1.0, loud)]), of(&[(1.0, loud), (40.0, quiet)])];
+        assert_eq!(first.ratio(&last, Round::per_second), Some(2.0), "no turn counts for both");
+        assert_eq!(first.ratio(&Rounds::default(), Round::per_second), None);
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::Bench;
 use super::check::Check;
-use super::figures::{ratio, thousands};
+use super::figures::thousands;
 use super::load::{Load, Round};
 use super::page::{Part, Plot};
 use super::proxy::{Kind, Proxy, Serving};
@@ -151,7 +151,6 @@ fn fixed_rate(kinds: &[Kind], closed: &[Rounds]) -> f64 {
 }
 
 fn table(rows: &[Row], rate: f64) -> Table {
-    let best = best_peer(rows, Row::speed);
     let mut table = Table::new(&[
         "",
         "requests/s",
@@ -169,9 +168,8 @@ fn table(rows: &[Row], rate: f64) -> Table {
         table.row(vec![
             row.kind.name().to_owned(),
             thousands(closed.median(Round::per_second)),
-            thousands(row.speed()),
-            best.and_then(|best| ratio(row.speed(), best))
-                .map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+            thousands(closed.median(Round::per_cpu_second)),
+            row.speed_to_best(rows).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
             format!("{:.0}", row.open.median(|round| round.p50) / 1e3),
             format!("{:.0}", row.open.median(|round| round.p99) / 1e3),
             thousands(row.open.median(Round::per_cpu_second)),
@@ -184,12 +182,16 @@ fn table(rows: &[Row], rate: f64) -> Table {
 }
 
 impl Row {
-    fn speed(&self) -> f64 {
-        self.closed.median(Round::per_cpu_second)
+    /// Requests by the proxy's own time, to those of the peer that is the best by that.
+    fn speed_to_best(&self, rows: &[Self]) -> Option<f64> {
+        peers(rows)
+            .filter_map(|peer| self.closed.ratio(&peer.closed, Round::per_cpu_second))
+            .min_by(f64::total_cmp)
     }
 
-    fn latency(&self) -> f64 {
-        self.open.median(|round| round.p99)
+    /// The 99th percentile, to that of the peer that is the best by that.
+    fn latency_to_best(&self, rows: &[Self]) -> Option<f64> {
+        peers(rows).filter_map(|peer| self.open.ratio(&peer.open, |round| round.p99)).max_by(f64::total_cmp)
     }
 
     fn notes(&self) -> String {
@@ -201,21 +203,19 @@ impl Row {
     }
 }
 
-fn best_peer(rows: &[Row], of: impl Fn(&Row) -> f64) -> Option<f64> {
-    rows.iter().filter(|row| Kind::PEERS.contains(&row.kind)).map(of).max_by(f64::total_cmp)
+fn peers(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    rows.iter().filter(|row| Kind::PEERS.contains(&row.kind))
 }
 
 fn checks(scenario: &Scenario, rows: &[Row]) -> Vec<Check> {
     let errors: u64 = rows.iter().map(|row| row.closed.errors() + row.open.errors()).sum();
     let mut checks = vec![Check::at_most(format!("{} errors", scenario.name), Some(errors as f64), 0.0)];
     let Some(own) = rows.iter().find(|row| row.kind == Kind::Proxyd) else { return checks };
-    if let Some(best) = best_peer(rows, Row::speed) {
+    if peers(rows).next().is_some() {
         let what = format!("{} requests per CPU second to the best peer's", scenario.name);
-        checks.push(Check::at_least(what, ratio(own.speed(), best), scenario.bound));
-    }
-    if let Some(least) = best_peer(rows, |row| -row.latency()) {
+        checks.push(Check::at_least(what, own.speed_to_best(rows), scenario.bound));
         let what = format!("{} p99 at the fixed rate to the best peer's", scenario.name);
-        checks.push(Check::at_most(what, ratio(own.latency(), -least), LATENCY));
+        checks.push(Check::at_most(what, own.latency_to_best(rows), LATENCY));
     }
     checks
 }
