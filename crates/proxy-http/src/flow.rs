@@ -53,6 +53,9 @@ pub(crate) struct Flow {
     /// Goes out before the content: the head, and the size of a chunk.
     pub(crate) text: Vec<u8>,
     text_sent: usize,
+    /// Bytes at the front of the window's content that were in `text` before they came to lie there.
+    lead: usize,
+    lead_sent: usize,
     /// Goes out behind the content: the end of a chunk, the last chunk and the trailers.
     tail: Vec<u8>,
     tail_sent: usize,
@@ -91,6 +94,8 @@ impl Flow {
             window: Window::default(),
             text: Vec::new(),
             text_sent: 0,
+            lead: 0,
+            lead_sent: 0,
             tail: Vec::new(),
             tail_sent: 0,
             gather: Gather::default(),
@@ -139,7 +144,7 @@ impl Flow {
 
     /// Whether a head is half sent: whatever came next would be taken for the rest of it.
     pub(crate) const fn is_torn(&self) -> bool {
-        self.text_sent > 0
+        self.text_sent > 0 || self.lead_sent > 0
     }
 
     /// Gives up what was to be written.
@@ -148,10 +153,17 @@ impl Flow {
         self.tail.clear();
         self.text_sent = 0;
         self.tail_sent = 0;
+        (self.lead, self.lead_sent) = (0, 0);
         let pending = self.window.content().len();
         self.window.sent(pending);
         self.drop_piped();
         self.closed = true;
+    }
+
+    /// The place of the content, for [`Flow::rewind`].
+    pub(crate) fn mark(&self) -> Range<usize> {
+        let mark = self.window.mark();
+        mark.start + self.lead..mark.end
     }
 
     /// Goes back to where `mark` is the content and nothing of it is written; the head has to be put into `text`
@@ -397,6 +409,7 @@ impl Flow {
                 ready!(self.poll_drain_pipe(cx, to))?;
                 continue;
             }
+            self.join();
             let parts = [&self.text[self.text_sent..], self.window.content(), &self.tail[self.tail_sent..]];
             let written = ready!(self.gather.poll_write(cx, to, parts))?;
             if written == 0 {
@@ -407,15 +420,29 @@ impl Flow {
         Poll::Ready(Ok(()))
     }
 
+    /// Puts what goes before the content where the content is, if it can: what lies in one piece is cheaper to send.
+    fn join(&mut self) {
+        let is_new = !self.text.is_empty() && self.text_sent == 0;
+        if is_new && self.window.has_content() && self.lead == 0 && self.window.precede(&self.text) {
+            self.lead = self.text.len();
+            self.text.clear();
+        }
+    }
+
     fn advance(&mut self, written: usize) {
         self.written += written as u64;
         let mut rest = written;
         let text = rest.min(self.text.len() - self.text_sent);
         self.text_sent += text;
         rest -= text;
+        let lead = rest.min(self.lead - self.lead_sent);
+        self.lead_sent += lead;
+        if self.lead_sent == self.lead {
+            (self.lead, self.lead_sent) = (0, 0);
+        }
         let content = rest.min(self.window.content().len());
         self.window.sent(content);
-        self.delivered += content as u64;
+        self.delivered += (content - lead) as u64;
         rest -= content;
         self.tail_sent += rest;
         if self.text_sent == self.text.len() {

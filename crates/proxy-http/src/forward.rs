@@ -112,7 +112,7 @@ pub(crate) async fn forward<'g>(job: &Job<'g>, sides: &mut Sides<'_>) -> Report<
             let ending = Ending::Refuse(Fault::bad_body(stopped));
             return report(job, sides, &mut trylist, endpoint, ending, &exchange::Figures::default()).await;
         }
-        let body = sides.up.has_ended().then(|| sides.up.window.mark());
+        let body = sides.up.has_ended().then(|| sides.up.mark());
         let mut exchange = Exchange::new(job, sides, &mut trylist, upstream);
         let ending = exchange.run().await;
         let figures = exchange.figures();
@@ -156,7 +156,7 @@ async fn repeat<'g>(
 ) -> Result<Upstream<'g>, Ending<'g>> {
     let untouched = sides.up.written == 0;
     let mark = match body {
-        _ if untouched => sides.up.window.mark(),
+        _ if untouched => sides.up.mark(),
         Some(body) if job.request.method().is_idempotent() => body,
         _ => return Err(Ending::Refuse(fault)),
     };

@@ -2,7 +2,7 @@
 //! their memory comes from.
 //!
 //! ```text
-//!  space: | done with | content: ready to be sent | raw: not looked at yet | free |
+//!  space: | free or done with | content: ready to be sent | raw: not looked at yet | free |
 //! ```
 
 use std::ops::Range;
@@ -13,6 +13,8 @@ use crate::pipe::Pipes;
 const SMALL: usize = 32 * 1024;
 /// For bodies that go on and on: fewer system calls for each byte.
 const LARGE: usize = 512 * 1024;
+/// Left free in front of what is read first: a head that is written anew is seldom longer than it was by more.
+const HEADROOM: usize = 256;
 /// Less room than this is not worth a read.
 const WORTHWHILE: usize = 4 * 1024;
 
@@ -94,6 +96,14 @@ impl Window {
         !self.raw.is_empty()
     }
 
+    /// Puts `text` right before the content, so that both lie in one piece; false if there is no room for it.
+    pub(crate) fn precede(&mut self, text: &[u8]) -> bool {
+        let Some(start) = self.content.start.checked_sub(text.len()) else { return false };
+        self.space[start..self.content.start].copy_from_slice(text);
+        self.content.start = start;
+        true
+    }
+
     /// Drops `count` bytes from the front of the content: they are sent.
     pub(crate) fn sent(&mut self, count: usize) {
         self.content.start = (self.content.start + count).min(self.content.end);
@@ -138,7 +148,7 @@ impl Window {
         if self.content.is_empty() {
             self.content = 0..0;
             if self.raw.is_empty() {
-                self.raw = 0..0;
+                self.raw = HEADROOM..HEADROOM;
             } else if self.space.len() - self.raw.end < WORTHWHILE {
                 self.space.copy_within(self.raw.clone(), 0);
                 self.raw = 0..self.raw.len();
@@ -228,5 +238,25 @@ impl Window {
         spares.give(std::mem::replace(&mut self.space, space));
         self.content = 0..content;
         self.raw = content..content + raw;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_goes_before_the_content_if_there_is_room() {
+        let (mut window, mut spares) = (Window::default(), Spares::default());
+        window.room(&mut spares)[..11].copy_from_slice(b"old|content");
+        window.filled(11);
+        window.skip(4);
+        window.adopt(0..7, 7);
+        let mark = window.mark();
+        assert!(window.precede(b"a new one that is longer|"));
+        assert_eq!(window.content(), b"a new one that is longer|content");
+        assert!(!window.precede(&[0; 2 * HEADROOM]), "there is no room for that");
+        window.recall(mark);
+        assert_eq!(window.content(), b"content");
     }
 }
