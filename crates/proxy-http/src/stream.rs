@@ -1,7 +1,7 @@
 //! The narrow seam around a socket: everything above reads, writes and waits through it, so that another reactor,
 //! or TLS, can take its place.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -11,9 +11,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::pipe::{SpliceFlags, splice};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
 use crate::pipe::{FILL, Pipe};
@@ -24,6 +26,8 @@ pub(crate) struct Stream {
     state: State,
     /// The peer has read a long body.
     is_proven: bool,
+    /// The last read took all that it was given room for: there may be more.
+    has_more: bool,
 }
 
 /// An accepted socket is registered with the reactor only when it would block: a client that sends its request
@@ -59,12 +63,12 @@ impl Idleness {
 impl Stream {
     /// A socket just accepted, non-blocking.
     pub(crate) const fn accepted(socket: std::net::TcpStream) -> Self {
-        Self { state: State::Fresh(socket), is_proven: false }
+        Self { state: State::Fresh(socket), is_proven: false, has_more: false }
     }
 
     /// A socket that the reactor connected.
     pub(crate) const fn connected(socket: TcpStream) -> Self {
-        Self { state: State::Registered(socket), is_proven: false }
+        Self { state: State::Registered(socket), is_proven: false, has_more: false }
     }
 
     /// A connected unix socket, non-blocking. It goes by the other's type: of what is done with a socket here nothing
@@ -81,33 +85,56 @@ impl Stream {
 
     /// Reads into `space`, which is not empty. `Ok(0)` is the end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let State::Fresh(socket) = &mut self.state {
-            match retry(|| socket.read(space)) {
+        if let State::Fresh(socket) = &self.state {
+            match retry(|| read(socket, space)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return Poll::Ready(done),
             }
         }
-        let socket = self.registered()?;
-        let mut buffer = ReadBuf::new(space);
-        ready!(Pin::new(socket).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        // Who sends and sends has to be waited for like others, even where it is ready always: so others get their turn.
+        if std::mem::take(&mut self.has_more) {
+            ready!(self.registered()?.poll_read_ready(cx))?;
+        }
+        loop {
+            let (socket, mut count) = (self.registered()?, None);
+            let tried = socket.try_io(Interest::READABLE, || {
+                let some = read(&*socket, space)?;
+                count = Some(some);
+                // The reactor forgets that there was something, and the read that would find nothing is spared.
+                if some < space.len() && some > 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            match (count, tried) {
+                (Some(count), _) => {
+                    self.has_more = count == space.len();
+                    return Poll::Ready(Ok(count));
+                }
+                (None, Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Err(error));
+                }
+                (None, _) => ready!(socket.poll_read_ready(cx))?,
+            }
+        }
     }
 
     /// Writes some of `bytes`, which are not empty.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if let State::Fresh(socket) = &mut self.state {
-            match retry(|| socket.write(bytes)) {
+        if let State::Fresh(socket) = &self.state {
+            match retry(|| write(socket, bytes)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return Poll::Ready(done),
             }
         }
         let socket = self.registered()?;
-        // There is nearly always room, and being told when there is costs more than trying.
-        match socket.try_write(bytes) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                Pin::new(socket).poll_write(cx, bytes)
+        loop {
+            // There is nearly always room, and being told when there is costs more than trying.
+            match socket.try_io(Interest::WRITABLE, || write(&*socket, bytes)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(socket.poll_write_ready(cx))?
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
             }
-            done => Poll::Ready(done),
         }
     }
 
@@ -263,6 +290,17 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+// By rustix: the C library's calls are points where a thread may be cancelled, which costs them two atomic operations.
+
+fn read(socket: impl AsFd, space: &mut [u8]) -> io::Result<usize> {
+    let (_, count) = recv(socket, space, RecvFlags::empty())?;
+    Ok(count)
+}
+
+fn write(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    Ok(send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
 /// Pending where the call is to be made again, once the reactor says so.

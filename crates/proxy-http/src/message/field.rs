@@ -37,6 +37,8 @@ pub struct Field {
     pub(crate) name: Span,
     pub(crate) value: Span,
     pub(crate) kind: Name,
+    /// It is spelt as it goes on: one space behind the colon, and no blank at the end.
+    pub(crate) canonical: bool,
     /// A `Connection` field names it: it ends here.
     pub(crate) named: bool,
 }
@@ -88,8 +90,8 @@ impl Fields {
                 FieldLine::Field { .. } if self.list.len() == limits.fields => {
                     return Err(Fault::Fields("too many fields"));
                 }
-                FieldLine::Field { name, value, kind, end } => {
-                    self.push(Field { name, value, kind, named: false });
+                FieldLine::Field { name, value, kind, canonical, end } => {
+                    self.push(Field { name, value, kind, canonical, named: false });
                     self.at = end;
                 }
             }

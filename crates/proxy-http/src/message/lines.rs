@@ -41,6 +41,8 @@ pub(super) enum FieldLine {
         /// Without the blanks around it.
         value: Span,
         kind: Name,
+        /// Nothing but one space stands around the value.
+        canonical: bool,
         /// Where the next line begins.
         end: usize,
     },
@@ -89,23 +91,52 @@ pub(super) fn status_line(head: &[u8]) -> Result<Option<StatusLine>, Fault> {
 #[inline]
 pub(super) fn field_line(head: &[u8], start: usize) -> Result<FieldLine, Fault> {
     let line = head.get(start..).unwrap_or_default();
-    let (name, kind) = match Name::in_front(line) {
-        Some((len, kind)) => (len, kind),
-        None => match unusual_name(line)? {
-            Front::Partial => return Ok(FieldLine::Partial),
-            Front::Empty => {
-                return Ok(
-                    line_end(line, 0, NO_CRLF)?.map_or(FieldLine::Partial, |end| FieldLine::End(start + end))
-                );
-            }
-            Front::Name(len, kind) => (len, kind),
-        },
-    };
-    let mut value = name + 1;
-    while matches!(line.get(value), Some(b' ' | b'\t')) {
-        value += 1;
+    if line.starts_with(b"\r\n") {
+        return Ok(FieldLine::End(start + 2));
     }
-    let text = line.get(value..).unwrap_or_default();
+    match usual_line(line) {
+        Some((name, kind, value)) => Ok(FieldLine::Field {
+            name: Span::new(start, start + name),
+            value: Span::new(start + name + 2, start + name + 2 + value),
+            kind,
+            canonical: true,
+            end: start + name + value + 4,
+        }),
+        None => unusual_line(line, start),
+    }
+}
+
+/// A line as nearly all are, `Name: value`, with a name that is well known: its name's length, what it is, and the
+/// length of its value. Such a line is what it would be by the long way.
+#[inline]
+fn usual_line(line: &[u8]) -> Option<(usize, Name, usize)> {
+    let (name, kind) = Name::in_front(line)?;
+    let [b' ', text @ ..] = line.get(name + 1..)? else { return None };
+    if matches!(text.first()?, b' ' | b'\t' | 0xff) {
+        return None;
+    }
+    let len = text_run(text);
+    match text.get(len.wrapping_sub(1)..)? {
+        [last, b'\r', b'\n', ..] if !is_blank(last) => Some((name, kind, len)),
+        _ => None,
+    }
+}
+
+/// Cuts any line, which stands at `start` of its head.
+// Kept out of what cuts the usual ones, which is short then.
+#[inline(never)]
+fn unusual_line(line: &[u8], start: usize) -> Result<FieldLine, Fault> {
+    let (name, kind) = match front(line)? {
+        Front::Partial => return Ok(FieldLine::Partial),
+        Front::Empty => {
+            let end = line_end(line, 0, NO_CRLF)?;
+            return Ok(end.map_or(FieldLine::Partial, |end| FieldLine::End(start + end)));
+        }
+        Front::Name(len, kind) => (len, kind),
+    };
+    let behind = &line[name + 1..];
+    let leading = behind.iter().take_while(|byte| is_blank(byte)).count();
+    let text = &behind[leading..];
     let len = text_run(text);
     let control = Fault::Grammar("field value holds a control character");
     let Some(end) = line_end(text, len, control)? else { return Ok(FieldLine::Partial) };
@@ -113,12 +144,13 @@ pub(super) fn field_line(head: &[u8], start: usize) -> Result<FieldLine, Fault> 
     if text.first() == Some(&0xff) {
         return Err(Fault::Grammar("field value begins with 0xff"));
     }
-    let blanks = text.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let value = start + value;
+    let trailing = text.iter().rev().take_while(|byte| is_blank(byte)).count();
+    let value = start + name + 1 + leading;
     Ok(FieldLine::Field {
         name: Span::new(start, start + name),
-        value: Span::new(value, value + len - blanks),
+        value: Span::new(value, value + len - trailing),
         kind,
+        canonical: behind.starts_with(b" ") && leading == 1 && trailing == 0,
         end: value + end,
     })
 }
@@ -139,7 +171,7 @@ enum Front {
 }
 
 /// Reads a name byte by byte.
-fn unusual_name(line: &[u8]) -> Result<Front, Fault> {
+fn front(line: &[u8]) -> Result<Front, Fault> {
     let mut classes = 0;
     let ended = line.iter().position(|byte| {
         let class = CLASS[*byte as usize];
@@ -207,6 +239,10 @@ const CLASS: [u8; 256] = {
     table
 };
 
+const fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
 const fn is_visible(byte: u8) -> bool {
     !matches!(byte, 0..=0x20 | 0x7f)
 }
@@ -220,18 +256,21 @@ const fn is_text(byte: u8) -> bool {
 #[inline]
 fn text_run(text: &[u8]) -> usize {
     let mut at = 0;
-    while let Some(eight) = text.get(at..).and_then(<[u8]>::first_chunk) {
+    for eight in text.as_chunks().0 {
         let controls = controls(u64::from_le_bytes(*eight));
-        if controls == 0 {
-            at += 8;
-            continue;
+        if controls != 0 {
+            at += (controls.trailing_zeros() / 8) as usize;
+            // A tab is a control character, and text.
+            return if text.get(at) == Some(&b'\t') { text_run_bytewise(text, at) } else { at };
         }
-        at += (controls.trailing_zeros() / 8) as usize;
-        if text[at] != b'\t' {
-            return at;
-        }
-        at += 1;
+        at += 8;
     }
+    text_run_bytewise(text, at)
+}
+
+/// The same, where those up to `at` are text.
+#[inline(never)]
+fn text_run_bytewise(text: &[u8], at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     at + rest.iter().position(|byte| !is_text(*byte)).unwrap_or(rest.len())
 }

@@ -66,7 +66,7 @@ fn write_additions(out: &mut Vec<u8>, edits: &[Edit]) {
 }
 
 fn write_length(out: &mut Vec<u8>, length: u64) {
-    write_field(out, b"Content-Length", itoa::Buffer::new().format(length).as_bytes());
+    extend(out, &[b"Content-Length: ", itoa::Buffer::new().format(length).as_bytes(), b"\r\n"]);
 }
 
 /// Copies fields, adjacent ones that are canonical as they stand by one move.
@@ -82,22 +82,17 @@ impl<'b> Copier<'b> {
     }
 
     fn copy(&mut self, out: &mut Vec<u8>, field: &Field) {
-        let (name, value) = (field.name, field.value);
-        let start = name.start as usize;
-        let line = self.bytes.get(start..value.end as usize + 2).unwrap_or_default();
-        let canonical = value.start == name.end + 2
-            && line.ends_with(b"\r\n")
-            && line.get((name.end - name.start) as usize..).is_some_and(|rest| rest.starts_with(b": "));
-        if !canonical {
+        if !field.canonical {
             self.flush(out);
-            write_field(out, name.of(self.bytes), value.of(self.bytes));
+            write_field(out, field.name.of(self.bytes), field.value.of(self.bytes));
             return;
         }
+        let start = field.name.start as usize;
         if start != self.end {
             self.flush(out);
             self.start = start;
         }
-        self.end = start + line.len();
+        self.end = field.value.end as usize + b"\r\n".len();
     }
 
     fn flush(&mut self, out: &mut Vec<u8>) {

@@ -61,7 +61,7 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_>, rewrite: &Request
     out.reserve(request.bytes().len() + 512);
     write_line(out, request, rewrite);
     let host = request.host().filter(|_| rewrite.preserve_host).unwrap_or(rewrite.host);
-    write_field(out, b"Host", host);
+    extend(out, &[b"Host: ", host, b"\r\n"]);
     let mut copier = Copier::new(request.bytes());
     for field in request.index().iter().filter(|field| passes(field, request.bytes(), rewrite)) {
         if field.kind == Name::MaxForwards && request.max_forwards().is_some() {
@@ -142,10 +142,10 @@ fn write_forwarded(out: &mut Vec<u8>, request: &Request<'_>, rewrite: &RequestRe
     if let Some(host) = request.host()
         && believed(Name::XForwardedHost).next().is_none()
     {
-        write_field(out, b"X-Forwarded-Host", host);
+        extend(out, &[b"X-Forwarded-Host: ", host, b"\r\n"]);
     }
     if believed(Name::XForwardedProto).next().is_none() {
-        write_field(out, b"X-Forwarded-Proto", forwarded.proto);
+        extend(out, &[b"X-Forwarded-Proto: ", forwarded.proto, b"\r\n"]);
     }
 }
 
