@@ -231,7 +231,6 @@ fn report(suite: &Suite) {
 
 /// Reasons that rows share.
 const DOTS: &str = "a path with dot segments is refused, not resolved";
-const NOT_MERGED: &str = "slashes are not merged: the path is compared and sent on as it came";
 const TWO_SLASHES: &str = "a path that begins with two slashes is refused";
 const TRAILERS: &str = "trailers go to clients that say `TE: trailers`";
 
