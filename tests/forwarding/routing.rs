@@ -1,7 +1,5 @@
 //! Which endpoint a request goes to.
 
-use std::net::Ipv4Addr;
-
 use crate::support::client::Client;
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::Origin;
@@ -121,16 +119,11 @@ fn two_listen_lines_open_two_ports() {
     let config = Balanced::snoop([origin.url()]);
     let text = format!("Listen 127.0.0.1:0\n{}", config.text(Syntax::Conf));
     let server = Server::conf(&text);
-    let line = server.log_lines("listening on 127.0.0.1:").remove(0);
-    let ports: Vec<u16> = line
-        .split("127.0.0.1:")
-        .skip(1)
-        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap())
-        .collect();
-    assert_eq!(ports.len(), 2, "{line}");
-    for port in ports {
-        let mut client = Client::connect((Ipv4Addr::LOCALHOST, port).into());
+    let addrs = server.addrs();
+    assert_eq!(addrs.len(), 2, "{addrs:?}");
+    for addr in addrs {
+        let mut client = Client::connect(addr);
         client.send_get("/snoop");
-        assert_eq!(client.response().text(), "ok", "{port}");
+        assert_eq!(client.response().text(), "ok", "{addr}");
     }
 }
