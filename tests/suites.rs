@@ -259,6 +259,7 @@ suites! {
     suite_httpd_strict: "httpd http_strict.t", "data/suites/httpd_strict.rs", 80;
     suite_httpd_http1_unsafe: "httpd http1/test_006_unsafe", "data/suites/httpd_http1_unsafe.rs", 79;
     suite_httpd_http1_strict: "httpd http1/test_007_strict", "data/suites/httpd_http1_strict.rs", 30;
+    suite_httpd_http1_minor_version: "httpd http1/test_008_minor_version", "data/suites/httpd_http1_minor_version.rs", 32;
     suite_httpd_bodies: "httpd chunkinput.t, teclchunk.t, contentlength.t", "data/suites/httpd_bodies.rs", 30;
     suite_httpd_cve: "httpd CVE cases", "data/suites/httpd_cve.rs", 15;
     suite_h1spec: "h1spec", "data/suites/h1spec.rs", 32;

@@ -1,7 +1,5 @@
 //! Which endpoint a request goes to.
 
-use std::net::Ipv4Addr;
-
 use crate::support::client::Client;
 use crate::support::config::{Balanced, Syntax};
 use crate::support::origin::Origin;
@@ -48,6 +46,36 @@ ProxyPass / {b}/
 }
 
 #[test]
+fn a_run_of_slashes_is_one_where_a_path_is_compared_and_goes_on_as_it_came() {
+    let origin = Origin::named("ok");
+    let url = origin.url();
+    let server = Server::conf(&format!(
+        "{{lb}}\nLBServerCluster c {url}\nLBProxyPass /kept c\n\
+         ProxyPass /a/b/not !\nProxyPass /a/b {url}/c\nProxyPass /dir/ {url}/d/\nProxyPass /doubled//x {url}/e\n\
+         <Location /a/b/small>\nLimitRequestBody 1\n</Location>\n"
+    ));
+    for (target, expected) in [
+        ("/a//b", "/c"),
+        ("/a//b///x", "/c///x"),
+        ("/a//%62//x%2F//y?p=//", "/c//x%2F//y?p=//"),
+        ("/a///b/nothing", "/c/nothing"),
+        ("/dir///x//", "/d/x//"),
+        ("/doubled/x/y", "/e/y"),
+        ("/doubled///x/y", "/e/y"),
+        ("/kept//x///", "/kept//x///"),
+    ] {
+        assert_eq!(server.get(target).status, 200, "{target}");
+        assert_eq!(origin.requests().last().unwrap().target(), expected, "{target}");
+    }
+    let before = origin.count();
+    for target in ["/a//b//not", "/a/b///not//x", "/a%2F/b"] {
+        assert_eq!(server.get(target).status, 404, "{target}");
+    }
+    assert_eq!(server.post("/a/b//small", b"ab").status, 413);
+    assert_eq!(origin.count(), before);
+}
+
+#[test]
 fn a_location_overrides_what_its_server_says() {
     let origin = Origin::named("ok");
     let url = origin.url();
@@ -91,16 +119,11 @@ fn two_listen_lines_open_two_ports() {
     let config = Balanced::snoop([origin.url()]);
     let text = format!("Listen 127.0.0.1:0\n{}", config.text(Syntax::Conf));
     let server = Server::conf(&text);
-    let line = server.log_lines("listening on 127.0.0.1:").remove(0);
-    let ports: Vec<u16> = line
-        .split("127.0.0.1:")
-        .skip(1)
-        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap())
-        .collect();
-    assert_eq!(ports.len(), 2, "{line}");
-    for port in ports {
-        let mut client = Client::connect((Ipv4Addr::LOCALHOST, port).into());
+    let addrs = server.addrs();
+    assert_eq!(addrs.len(), 2, "{addrs:?}");
+    for addr in addrs {
+        let mut client = Client::connect(addr);
         client.send_get("/snoop");
-        assert_eq!(client.response().text(), "ok", "{port}");
+        assert_eq!(client.response().text(), "ok", "{addr}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::resources;
+use super::resources::{self, HUNDRED};
 use crate::support::client::{Client, Response};
 use crate::support::origin::{Origin, Seen};
 use crate::support::policy::Policy;
@@ -231,7 +231,6 @@ fn report(suite: &Suite) {
 
 /// Reasons that rows share.
 const DOTS: &str = "a path with dot segments is refused, not resolved";
-const NOT_MERGED: &str = "slashes are not merged: the path is compared and sent on as it came";
 const TWO_SLASHES: &str = "a path that begins with two slashes is refused";
 const TRAILERS: &str = "trailers go to clients that say `TE: trailers`";
 
@@ -376,7 +375,7 @@ ProxyPass /proxy balancer://backends
 ProxyPassReverse /proxy http://test1
 </VirtualHost>
 ";
-    suite_httpd_http1: "httpd http1/test_001 to test_005, http11/*.t", "../data/suites/httpd_http1.rs", 77, "
+    suite_httpd_http1: "httpd http1/test_001 to test_005, test_008_ranges, http11/*.t", "../data/suites/httpd_http1.rs", 85, "
 ProxyPreserveHost On
 ProxyPass /proxy/ http://{origin}/
 ProxyPass / http://{origin}/

@@ -72,6 +72,7 @@ fn answer(seen: &Seen, stream: &mut TcpStream, files: &Files) -> io::Result<Then
             let trailer = seen.field("Add-Trailer").map(|value| format!("h1test-add-trailer: {value}\r\n"));
             chunked(seen.body.chunks(100), &trailer.unwrap_or_default())
         }
+        "/range-100" => ranged(seen.field("Range").unwrap_or_default()),
         "/random_chunk" => random_chunk(query),
         "/upload.py" => keep(seen, own, files),
         _ => files
@@ -136,6 +137,26 @@ fn keep(seen: &Seen, own: &str, files: &Files) -> Vec<u8> {
     let path = format!("/files/{}", files.len());
     files.insert(path.clone(), seen.body.clone());
     reply(201, &[("Location", &format!("http://{own}{path}"))], b"")
+}
+
+/// The file of which ranges are asked for.
+pub(super) const HUNDRED: &str = "01234567890123456789012345678901234567890123456789\
+     01234567890123456789012345678901234567890123456789";
+
+/// Of one range that lies within the file, that; nothing of ranges behind its end; all where none is asked for.
+fn ranged(range: &str) -> Vec<u8> {
+    let asked = range.strip_prefix("bytes=").and_then(|ranges| ranges.split(',').next()?.split_once('-'));
+    let Some((Ok(first), last)) = asked.map(|(first, last)| (first.parse::<usize>(), last)) else {
+        return text(HUNDRED);
+    };
+    let last = last.parse().unwrap_or(usize::MAX);
+    match HUNDRED.get(first..last.saturating_add(1).min(HUNDRED.len())) {
+        _ if last < first => text(HUNDRED),
+        Some(part) if !part.is_empty() => {
+            reply(206, &[("Content-Range", &format!("bytes {first}-{last}/100"))], part.as_bytes())
+        }
+        _ => reply(416, &[("Content-Range", "bytes */100")], b""),
+    }
 }
 
 /// In chunks of all sizes if it is long.

@@ -143,6 +143,14 @@ impl Server {
         self.addr
     }
 
+    /// All that it listens at, in the order of the lines; the first is [`Server::addr`].
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        let line = self.log_lines("listening on ").remove(0);
+        let pieces = line.split("127.0.0.1:").skip(1);
+        let ports = pieces.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+        ports.map(|digits| (Ipv4Addr::LOCALHOST, digits.parse().unwrap()).into()).collect()
+    }
+
     /// Writes another configuration in place of the one it was started with, in httpd's syntax, with the same `Listen`
     /// in front. Nothing is reloaded.
     pub(crate) fn rewrite(&self, text: &str) {

@@ -100,7 +100,7 @@ pub struct Request<'a> {
     pub scheme: Bytes<'a>,
     /// Host and port as the client named them; empty in HTTP/1.0 without Host.
     pub authority: Bytes<'a>,
-    /// The path as received.
+    /// The path as received, in the client's spelling.
     pub path: Bytes<'a>,
     /// The query without its question mark, as received.
     pub query: Bytes<'a>,

@@ -1,10 +1,12 @@
 //! The matching form of a request path.
 //!
-//! Access rules and routes are compared with one canonical spelling, so that `/%73noop` cannot walk around a
-//! rule for `/snoop`; what goes to the endpoint stays as the client spelt it. Two spellings that an endpoint
-//! may read as the same place and that we cannot tell apart (dot segments, overlong UTF-8) are refused.
+//! Access rules and routes are compared with one canonical spelling, so that neither `/a/%73noop` nor `/a//snoop` can
+//! walk around a rule for `/a/snoop`; what goes to the endpoint stays as the client spelt it. Two spellings that an
+//! endpoint may read as the same place and that we cannot tell apart (dot segments, overlong UTF-8) are refused.
 //!
-//! The rules are those of RFC 3986 section 6.2.2, without 6.2.2.3: dot segments are not removed but refused.
+//! The rules are those of RFC 3986 section 6.2.2, without 6.2.2.3: dot segments are not removed but refused. Beyond them
+//! a run of slashes is one slash, as under httpd's `MergeSlashes On`: the RFC tells such paths apart, many endpoints do
+//! not.
 
 /// Why a path has no canonical form. Every one of them is a client error (400).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +29,7 @@ pub enum PathError {
 }
 
 /// Gives the matching form of `path` (without its query): unreserved characters decoded, the digits of all
-/// other percent-encodings in upper case, everything else (`%2F` and `//` too) left alone.
+/// other percent-encodings in upper case, each run of slashes merged into one, everything else (`%2F` too) left alone.
 ///
 /// Borrows from `path` when it is canonical already, as nearly all are; else the answer is written to
 /// `scratch`, whose content is replaced and whose capacity is kept. The answer is a fixed point: its canonical
@@ -36,12 +38,10 @@ pub enum PathError {
 /// # Errors
 /// See [`PathError`]. `scratch` then holds nothing of use.
 pub fn canonical<'a>(path: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<&'a [u8], PathError> {
-    if !path.contains(&b'%') {
-        check_bytes(path)?;
-        refuse_dot_segments(path)?;
+    if is_plain(path) {
         return Ok(path);
     }
-    decode_unreserved(path, scratch)?;
+    respell(path, scratch)?;
     refuse_dot_segments(scratch)?;
     Ok(if scratch == path { path } else { scratch })
 }
@@ -55,25 +55,55 @@ pub fn has_prefix(path: &[u8], prefix: &[u8]) -> bool {
     })
 }
 
-/// What follows in `raw`, the path as sent, behind the part whose canonical form is `matched` bytes long.
-/// With this a prefix matched on the canonical form is cut off without respelling the rest.
+/// What follows in `raw`, the path as sent, behind the part whose canonical form is `matched` bytes long; all of a
+/// run of slashes at its end belongs to that. With this a prefix matched on the canonical form is cut off without
+/// respelling the rest.
 #[must_use]
 pub fn rest_after(raw: &[u8], matched: usize) -> &[u8] {
-    let mut at = 0;
+    let mut rest = raw;
     for _ in 0..matched {
-        at += match raw.get(at..) {
-            Some(&[b'%', high, low, ..]) if decoded(high, low).is_some_and(is_unreserved) => 3,
-            _ => 1,
+        rest = match rest {
+            [b'/', tail @ ..] => after_slashes(tail),
+            [b'%', high, low, tail @ ..] if decoded(*high, *low).is_some_and(is_unreserved) => tail,
+            [_, tail @ ..] => tail,
+            [] => return rest,
         };
     }
-    raw.get(at..).unwrap_or_default()
+    rest
 }
 
-fn check_bytes(path: &[u8]) -> Result<(), PathError> {
-    path.iter().try_for_each(|byte| check_byte(*byte))
+fn after_slashes(mut path: &[u8]) -> &[u8] {
+    while let [b'/', tail @ ..] = path {
+        path = tail;
+    }
+    path
 }
 
-fn check_byte(byte: u8) -> Result<(), PathError> {
+/// Whether one look at each byte shows that a path is canonical: nothing is encoded, and no slash has another one or
+/// a dot behind it. Most paths are like that.
+fn is_plain(path: &[u8]) -> bool {
+    // What a path begins with is behind a slash, whether it has one or not.
+    let mut before = b'/';
+    path.strip_prefix(b"/").unwrap_or(path).iter().all(|&byte| {
+        let fits = MEANS_ITSELF[usize::from(byte)] || matches!(byte, b'/' | b'.') && before != b'/';
+        before = byte;
+        fits
+    })
+}
+
+/// The bytes that are the same in every canonical path, whatever stands beside them.
+const MEANS_ITSELF: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let is_special = matches!(byte as u8, b'/' | b'.' | b'%');
+        table[byte] = check_byte(byte as u8).is_ok() && !is_special;
+        byte += 1;
+    }
+    table
+};
+
+const fn check_byte(byte: u8) -> Result<(), PathError> {
     match byte {
         0..0x20 | 0x7f => Err(PathError::Control),
         b' ' | b'\\' | 0x80.. => Err(PathError::Byte),
@@ -81,7 +111,7 @@ fn check_byte(byte: u8) -> Result<(), PathError> {
     }
 }
 
-fn decode_unreserved(path: &[u8], out: &mut Vec<u8>) -> Result<(), PathError> {
+fn respell(path: &[u8], out: &mut Vec<u8>) -> Result<(), PathError> {
     out.clear();
     out.reserve(path.len());
     let mut rest = path;
@@ -90,7 +120,9 @@ fn decode_unreserved(path: &[u8], out: &mut Vec<u8>) -> Result<(), PathError> {
     while let Some((&byte, tail)) = rest.split_first() {
         if byte != b'%' {
             check_byte(byte)?;
-            out.push(byte);
+            if byte != b'/' || out.last() != Some(&b'/') {
+                out.push(byte);
+            }
             (rest, before) = (tail, 0);
             continue;
         }
@@ -161,12 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn unreserved_characters_are_decoded_and_the_rest_is_left_alone() {
+    fn unreserved_characters_are_decoded_slashes_merged_and_the_rest_is_left_alone() {
         for (path, expected) in [
             ("", ""),
             ("/", "/"),
             ("/%73noop/%7Eme", "/snoop/~me"),
-            ("/a%2fb//c%3b", "/a%2Fb//c%3B"),
+            ("/a%2fb/c%3b", "/a%2Fb/c%3B"),
+            ("//", "/"),
+            ("//a///b////", "/a/b/"),
+            ("/a//%73noop", "/a/snoop"),
+            ("/a/%2F/%2f//b", "/a/%2F/%2F/b"),
+            ("a//b", "a/b"),
+            ("*", "*"),
+            ("/a//.b", "/a/.b"),
             ("/%2541", "/%2541"),
             ("/a%20b", "/a%20b"),
             ("/.a/b./.well-known", "/.a/b./.well-known"),
@@ -187,7 +226,10 @@ mod tests {
             (b"/.", DotSegment),
             (b"/a/./b", DotSegment),
             (b"/a/%2e/b", DotSegment),
+            (b"/a//..//b", DotSegment),
+            (b"//./b", DotSegment),
             (b"/.;x/b", DotSegment),
+            (b".", DotSegment),
             (b"..", DotSegment),
             (b"/a/.%2e/b", DotSegment),
             (b"/%2E%2E", DotSegment),
@@ -246,13 +288,40 @@ mod tests {
         assert_eq!(rest_after(b"/%73noop/%7ex", 6), b"/%7ex");
         assert_eq!(rest_after(b"/%2f/x", 4), b"/x");
         assert_eq!(rest_after(b"/a", 9), b"");
+        assert_eq!(rest_after(b"//a///b//%7ex", 4), b"//%7ex");
+        assert_eq!(rest_after(b"//a///b//%7ex", 5), b"%7ex");
+        assert_eq!(rest_after(b"///", 1), b"");
+        assert_eq!(rest_after(b"///", 0), b"///");
     }
+
+    /// Paths out of what has a meaning here, as a regular expression.
+    const LIKELY: &str = "(/|//|%2[fF]|%2e|\\.|%[0-9a-f]{2}|[a-z;%]){0,20}";
 
     proptest! {
         #[test]
-        fn the_form_is_a_fixed_point(path in "(/|%2[fF]|%2e|\\.|%[0-9a-f]{2}|[a-z;%]){0,20}") {
+        fn the_form_is_a_fixed_point_without_runs_of_slashes(path in LIKELY) {
             if let Ok(once) = form(path.as_bytes()) {
+                prop_assert!(!once.windows(2).any(|two| two == b"//"));
                 prop_assert_eq!(form(&once), Ok(once));
+            }
+        }
+
+        #[test]
+        fn one_look_at_a_path_says_what_a_thorough_one_does(path in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..20), LIKELY.prop_map(String::into_bytes),
+        ]) {
+            let mut thorough = Vec::new();
+            let outcome = respell(&path, &mut thorough).and_then(|()| refuse_dot_segments(&thorough));
+            prop_assert_eq!(form(&path), outcome.map(|()| thorough));
+        }
+
+        #[test]
+        fn what_is_behind_a_match_at_a_segment_is_the_rest_of_the_form(path in LIKELY) {
+            if let Ok(whole) = form(path.as_bytes()) {
+                let ends = (0..=whole.len()).filter(|at| whole.get(*at).is_none_or(|byte| *byte == b'/'));
+                for end in ends {
+                    prop_assert_eq!(form(rest_after(path.as_bytes(), end)), Ok(whole[end..].to_vec()));
+                }
             }
         }
 
@@ -260,11 +329,22 @@ mod tests {
         fn no_bytes_panic_and_the_rest_belongs_to_the_match(
             path in proptest::collection::vec(any::<u8>(), 0..40), cut in 0_usize..50,
         ) {
+            let rest = rest_after(&path, cut);
+            prop_assert!(path.ends_with(rest));
             if let Ok(whole) = form(&path) {
                 // A cut inside an encoding leaves its digits as they were spelt.
-                let rest = form(rest_after(&path, cut)).unwrap_or_default().to_ascii_lowercase();
+                let rest = form(rest).unwrap_or_default().to_ascii_lowercase();
                 prop_assert!(whole.to_ascii_lowercase().ends_with(&rest));
             }
+        }
+
+        #[test]
+        fn how_many_slashes_there_are_does_not_matter(
+            segments in proptest::collection::vec(("/{1,4}", "[a-z]{1,3}|%2F|%C3%A9"), 1..6),
+        ) {
+            let spelt: String = segments.iter().map(|(slashes, name)| format!("{slashes}{name}")).collect();
+            let merged: String = segments.iter().map(|(_, name)| format!("/{name}")).collect();
+            prop_assert_eq!(form(spelt.as_bytes()), Ok(merged.into_bytes()));
         }
 
         #[test]

@@ -57,7 +57,8 @@ impl<'a> Request<'a> {
         self.request.method.as_slice()
     }
 
-    /// The path.
+    /// The path as received. Where the server compares paths (ProxyPass, Location), `/a//%62` counts as `/a/b`; whoever
+    /// compares this one has to see to that.
     #[must_use]
     pub const fn path(&self) -> &'a [u8] {
         self.request.path.as_slice()

@@ -88,4 +88,5 @@ impl Case {
 pub(crate) mod why {
     pub(crate) const STRICT: &str = "HttpProtocolOptions Unsafe: proxyd is always strict";
     pub(crate) const LENIENT: &str = "a lenient mode: proxyd has none";
+    pub(crate) const VERSION: &str = "a version other than 1.0 and 1.1 is refused";
 }

@@ -1,5 +1,5 @@
-// The rows of httpd's test/modules/http1/test_001_alive.py, 003 to 005, of t/http11/*.t, t/security/CVE-2009-1890.t,
-// and of t/ssl/proxy.t as far as it is about no TLS: one expression. Its scripts and handlers are the origin's.
+// The rows of httpd's test/modules/http1/test_001_alive.py, 003 to 005, 008_ranges, of t/http11/*.t,
+// t/security/CVE-2009-1890.t, and of t/ssl/proxy.t as far as it is about no TLS: one expression. Its scripts and handlers are the origin's.
 [
     get("001_01", "test1", "/alive.json", 200, &[Body("test1")]),
     beyond("003_01", "not within a reverse proxy's scope: the variables of a CGI script, and those of TLS, which proxyd does not speak yet"),
@@ -12,6 +12,14 @@
     post("005_01", "cgi", "/h1test/echo", 1024, &[Echo, NoTrailer("h1test-add-trailer")]).with("Add-Trailer: 005_01\r\n").but(200, TRAILERS),
     post("005_02", "cgi", "/proxy/h1test/echo", 1024, &[Echo, NoTrailer("h1test-add-trailer")]).with("Add-Trailer: 005_01\r\n").but(200, TRAILERS),
     post("005_02, a client that wants them (not in the source)", "cgi", "/proxy/h1test/echo", 1024, &[Echo, Trailer("h1test-add-trailer", "005_01")]).with("Add-Trailer: 005_01\r\nTE: trailers\r\nConnection: TE\r\n"),
+    get("008_ranges 01, bytes=10-19", "test1", "/range-100", 206, &[Sent("Range", "bytes=10-19"), Field("Content-Range", "bytes 10-19/100"), Body("0123456789")]).with("Range: bytes=10-19\r\n"),
+    get("008_ranges 02, bytes=1000-", "test1", "/range-100", 416, &[Sent("Range", "bytes=1000-"), Field("Content-Range", "bytes */100")]).with("Range: bytes=1000-\r\n"),
+    get("008_ranges 02, bytes=1000-2000", "test1", "/range-100", 416, &[Sent("Range", "bytes=1000-2000"), Field("Content-Range", "bytes */100")]).with("Range: bytes=1000-2000\r\n"),
+    get("008_ranges 02, bytes=100-", "test1", "/range-100", 416, &[Sent("Range", "bytes=100-"), Field("Content-Range", "bytes */100")]).with("Range: bytes=100-\r\n"),
+    get("008_ranges 02, bytes=1000-2000,3000-", "test1", "/range-100", 416, &[Sent("Range", "bytes=1000-2000,3000-"), Field("Content-Range", "bytes */100")]).with("Range: bytes=1000-2000,3000-\r\n"),
+    get("008_ranges 03, bytes=abc", "test1", "/range-100", 200, &[Sent("Range", "bytes=abc"), NoField("Content-Range"), Body(HUNDRED)]).with("Range: bytes=abc\r\n"),
+    get("008_ranges 03, bytes=20-10", "test1", "/range-100", 200, &[Sent("Range", "bytes=20-10"), NoField("Content-Range"), Body(HUNDRED)]).with("Range: bytes=20-10\r\n"),
+    get("008_ranges 03, bytes=-", "test1", "/range-100", 200, &[Sent("Range", "bytes=-"), NoField("Content-Range"), Body(HUNDRED)]).with("Range: bytes=-\r\n"),
     get("http11/chunked 25432", "test1", "/random_chunk?0,25432", 200, &[Field("Transfer-Encoding", "chunked"), NoField("Content-Length"), Long(25_432)]),
     get("http11/chunked 75962", "test1", "/random_chunk?0,75962", 200, &[Field("Transfer-Encoding", "chunked"), NoField("Content-Length"), Long(75_962)]),
     get("http11/chunked 100000", "test1", "/random_chunk?0,100000", 200, &[Field("Transfer-Encoding", "chunked"), NoField("Content-Length"), Long(100_000)]),

@@ -233,7 +233,11 @@ fn the_target_is_exchanged_at_the_prefix_and_nowhere_else() {
         ("/snoop", Some(""), "/snoop/x", "/x"),
         ("/", Some(""), "/x", "/x"),
         ("/", Some(""), "/", "/"),
-        ("/", Some(""), "//x", "//x"),
+        ("/", Some(""), "//x", "/x"),
+        // However many slashes there are, the prefix is what matched.
+        ("/a/b", Some("/c"), "/a//b///x", "/c///x"),
+        ("/a/b/", Some("/c/"), "/a//b///x//y", "/c/x//y"),
+        ("/a/b", None, "/a//b///x", "/a//b///x"),
     ] {
         let files = MemoryLoader::default().with("/x", "Listen 80");
         let span = configure(&Input::new("/x", "/"), &files, &NoModules, Vec::new()).tree.nodes[0].span();

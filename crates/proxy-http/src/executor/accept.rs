@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::capacity::Cause;
-use super::line::{Newcomer, PER_TURN};
+use super::line::{Newcomer, PER_TURN, Queue};
 use super::{Local, Presence, is_exhausted};
 
 /// Connections refused, or put in the line, before others get their turn.
@@ -87,6 +87,7 @@ impl Accepted {
 struct Listener {
     socket: AsyncFd<Arc<TcpListener>>,
     local: SocketAddr,
+    queue: Queue,
     /// A descriptor for answering clients when there is no other. None where it is lost to somebody else.
     spare: Option<TcpListener>,
     complained: Option<Instant>,
@@ -104,7 +105,7 @@ impl Listener {
         )]
         let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
         let spare = socket.get_ref().try_clone().ok();
-        Ok(Self { socket, local, spare, complained: None })
+        Ok(Self { socket, local, queue: Queue::default(), spare, complained: None })
     }
 
     /// Accepts until it is dropped.
@@ -126,9 +127,9 @@ impl Listener {
         }
     }
 
-    async fn accept_some(&self, local: &Rc<Local>) -> io::Result<()> {
+    async fn accept_some(&mut self, local: &Rc<Local>) -> io::Result<()> {
         let mut ready = self.socket.readable().await?;
-        let is_standing = local.line.borrow_mut().is_standing(local.clock.now());
+        let is_standing = self.queue.is_standing(local.clock.now());
         let (mut begun, mut put_off) = (0, 0);
         while put_off < PUT_OFF_PER_TURN && (begun < PER_TURN || is_standing) {
             match ready.try_io(|socket| accept(socket.get_ref())) {
@@ -142,7 +143,7 @@ impl Listener {
                 Ok(Err(error)) if concerns_one_connection(&error) => {}
                 Ok(Err(error)) => return Err(error),
                 Err(_would_block) => {
-                    local.line.borrow_mut().clear();
+                    self.queue.clear();
                     return Ok(());
                 }
             }

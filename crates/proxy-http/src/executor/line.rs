@@ -1,8 +1,8 @@
 //! Those who wait for their turn while the executor has more to do than it can. As long as it keeps up, a newcomer is
-//! served at once and this is empty. Where the system's queue of connections has not been empty for a while, the executor
-//! takes what is there into this line, begins with a few of them in each turn, and so knows how long another one would
-//! have to wait: where that is more than OverloadDelay, and what came is no burst that will be over, the newcomer is told to
-//! come again at once, which costs little.
+//! served at once and this is empty. Where the system's queue at a listening socket has not been empty for a while, the
+//! executor takes what is there into this line, which is one for all its sockets, begins with a few of them in each turn,
+//! and so knows how long another one would have to wait: where that is more than OverloadDelay, and what came is no burst
+//! that will be over, the newcomer is told to come again at once, which costs little.
 //!
 //! It is the bounded queue that "Fail at Scale" (Maurer, ACM Queue 13(8), 2015) asks for, bounded by time as CoDel is
 //! (RFC 8289), with one difference: who waits is served, and who comes last is refused, since his answer is then there
@@ -48,43 +48,45 @@ impl Newcomer {
     }
 }
 
-/// See the module.
-#[derive(Default)]
-pub(super) struct Line {
-    waiting: VecDeque<Newcomer>,
-    /// Since when somebody has waited all the time, here or in the system's queue.
+/// What is known of the system's queue at one listening socket. Each has its own: that nobody waits at one says nothing
+/// about another.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// Since when it has not been seen empty.
     since: Option<u64>,
-    /// The executor's own time when the line was empty last.
-    began: u64,
-    pace: Pace,
 }
 
-impl Line {
+impl Queue {
     /// Somebody is there. Says whether somebody has been for so long that whoever comes belongs in the line.
     pub(super) fn is_standing(&mut self, now: u64) -> bool {
         let since = *self.since.get_or_insert(now);
         now.saturating_sub(since) >= STANDING
     }
 
-    /// The system's queue is empty.
-    pub(super) fn clear(&mut self) {
-        if self.waiting.is_empty() {
-            self.since = None;
-        }
+    /// It is empty.
+    pub(super) const fn clear(&mut self) {
+        self.since = None;
     }
+}
 
+/// See the module.
+#[derive(Default)]
+pub(super) struct Line {
+    waiting: VecDeque<Newcomer>,
+    /// The executor's own time when the line was empty last.
+    began: u64,
+    pace: Pace,
+}
+
+impl Line {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Whether one more would have to wait for longer than `delay`, as far as can be told, and the line is no burst.
     pub(super) fn is_full(&self, delay: Duration) -> bool {
-        let wait = self.pace.each.saturating_mul(self.waiting.len() as u64);
-        wait > nanoseconds(delay) && (self.waiting.len() >= BURST || self.lasts(own_time()))
-    }
-
-    fn lasts(&self, own: u64) -> bool {
-        own.saturating_sub(self.began) >= LASTING
+        let lasted = || own_time().saturating_sub(self.began);
+        is_too_long(self.waiting.len(), self.pace.each, nanoseconds(delay), lasted)
     }
 
     /// Puts somebody at the end; whether nobody was there.
@@ -111,6 +113,13 @@ impl Line {
     pub(super) fn abandon(&mut self) -> Self {
         std::mem::take(self)
     }
+}
+
+/// Whether one more has to be refused where so many wait of whom `each` takes so long: the last would wait for longer than
+/// `delay`, and they are no burst. `lasted` is for how long of the executor's own time the line has not been empty, which
+/// costs a call of the system. All times are nanoseconds.
+fn is_too_long(waiting: usize, each: u64, delay: u64, lasted: impl FnOnce() -> u64) -> bool {
+    each.saturating_mul(waiting as u64) > delay && (waiting >= BURST || lasted() >= LASTING)
 }
 
 /// How much of its own time an executor takes for a newcomer, with all else that it does meanwhile. While somebody waits it
@@ -173,12 +182,13 @@ mod tests {
 
     #[test]
     fn a_queue_stands_once_it_was_never_empty_for_a_while() {
-        let mut line = Line::default();
-        assert!(!line.is_standing(5 * MS));
-        assert!(!line.is_standing(14 * MS));
-        assert!(line.is_standing(15 * MS));
-        line.clear();
-        assert!(!line.is_standing(16 * MS));
+        let mut queue = Queue::default();
+        assert!(!queue.is_standing(5 * MS));
+        assert!(!queue.is_standing(15 * MS - 1));
+        assert!(queue.is_standing(15 * MS));
+        queue.clear();
+        assert!(!queue.is_standing(16 * MS));
+        assert!(queue.is_standing(26 * MS));
     }
 
     #[test]
@@ -195,17 +205,44 @@ mod tests {
     }
 
     #[test]
-    fn it_is_full_where_the_wait_would_be_too_long() {
-        let mut line = Line::default();
-        assert!(!line.is_full(Duration::ZERO), "nobody waits");
-        line.pace.each = 1000 * MS;
-        assert!(!line.is_full(Duration::ZERO), "nobody waits");
+    fn one_more_is_refused_where_the_wait_would_be_too_long_and_those_who_wait_are_no_burst() {
+        const DELAY: u64 = 200 * MS;
+        for (waiting, each, lasted, expected) in [
+            // The wait is as long as it may be, and longer by the least.
+            (100, 2 * MS, LASTING, false),
+            (100, 2 * MS + 1, LASTING, true),
+            (101, 2 * MS, LASTING, true),
+            // A burst is over after a second of the executor's own.
+            (101, 2 * MS, LASTING - 1, false),
+            (101, 2 * MS, 0, false),
+            // So many are no burst.
+            (BURST - 1, MS, LASTING - 1, false),
+            (BURST, MS, LASTING - 1, true),
+            (BURST, MS, 0, true),
+            (BURST - 1, MS, LASTING, true),
+            // However many there are and for however long, if they are served soon enough.
+            (BURST, DELAY / BURST as u64, LASTING, false),
+            (BURST, DELAY / BURST as u64 + 1, LASTING, true),
+            // Nobody waits, or nothing is known of the pace.
+            (0, u64::MAX, u64::MAX, false),
+            (usize::MAX, 0, u64::MAX, false),
+            (usize::MAX, u64::MAX, u64::MAX, true),
+        ] {
+            let refused = is_too_long(waiting, each, DELAY, || lasted);
+            assert_eq!(refused, expected, "{waiting} of {each} ns, for {lasted} ns");
+        }
     }
 
     #[test]
-    fn a_burst_is_over_after_a_second_of_the_executors_own() {
-        let line = Line { began: 500 * MS, ..Line::default() };
-        assert!(!line.lasts(1499 * MS));
-        assert!(line.lasts(1500 * MS));
+    fn how_long_a_line_has_lasted_is_asked_only_where_it_decides() {
+        assert!(!is_too_long(100, MS, 100 * MS, || unreachable!("the wait is short")));
+        assert!(is_too_long(BURST, MS, 100 * MS, || unreachable!("they are too many for a burst")));
+    }
+
+    #[test]
+    fn nobody_is_refused_where_nobody_waits() {
+        let mut line = Line::default();
+        line.pace.each = 1000 * MS;
+        assert!(!line.is_full(Duration::ZERO));
     }
 }

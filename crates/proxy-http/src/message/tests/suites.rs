@@ -11,10 +11,11 @@ mod case;
 use case::Expect::{Broken, Dropped, Failure, Messages, Status, Stops, Success, Waits, Within};
 use case::{Case, answer, case, why};
 
-const SUITES: [&[Case]; 8] = [
+const SUITES: [&[Case]; 9] = [
     &include!("../../../../../tests/data/suites/httpd_strict.rs"),
     &include!("../../../../../tests/data/suites/httpd_http1_unsafe.rs"),
     &include!("../../../../../tests/data/suites/httpd_http1_strict.rs"),
+    &include!("../../../../../tests/data/suites/httpd_http1_minor_version.rs"),
     &include!("../../../../../tests/data/suites/httpd_bodies.rs"),
     &include!("../../../../../tests/data/suites/httpd_cve.rs"),
     &include!("../../../../../tests/data/suites/h1spec.rs"),
