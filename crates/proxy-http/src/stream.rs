@@ -130,7 +130,7 @@ impl Stream {
             // There is nearly always room, and being told when there is costs more than trying.
             match socket.try_io(Interest::WRITABLE, || write(&*socket, bytes)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(socket.poll_write_ready(cx))?
+                    ready!(socket.poll_write_ready(cx))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 done => return Poll::Ready(done),
