@@ -70,6 +70,8 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     // With --only-peers nobody would see that build.
     let (proxyd, build) = profile_guided::build(options.guided && !options.only_peers)?;
     let programs = Programs::around(proxyd, &dir)?;
+    // What was built is still being written, which the first scenario would be measured beside.
+    rustix::fs::sync();
     let descriptors = rig::raise_descriptors();
     let origin = Origin::start(&programs, 2, &[LOAD_CORE])?;
     let mut proxies: Vec<Proxy> = if options.only_peers { Vec::new() } else { vec![Proxy::own(&programs)] };
