@@ -53,7 +53,7 @@ pub(crate) struct Flow {
     /// Goes out before the content: the head, and the size of a chunk.
     pub(crate) text: Vec<u8>,
     text_sent: usize,
-    /// Bytes at the front of the window's content that were in `text` before they came to lie there.
+    /// Bytes that were in `text` and came to lie at the front of the window's content, and those of them that are sent.
     lead: usize,
     lead_sent: usize,
     /// Goes out behind the content: the end of a chunk, the last chunk and the trailers.
@@ -163,7 +163,7 @@ impl Flow {
     /// The place of the content, for [`Flow::rewind`].
     pub(crate) fn mark(&self) -> Range<usize> {
         let mark = self.window.mark();
-        mark.start + self.lead..mark.end
+        mark.start + (self.lead - self.lead_sent)..mark.end
     }
 
     /// Goes back to where `mark` is the content and nothing of it is written; the head has to be put into `text`
@@ -453,5 +453,38 @@ impl Flow {
             self.tail.clear();
             self.tail_sent = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_lies_before_its_body_is_none_of_it() {
+        let (mut flow, mut spares) = (Flow::new(), Spares::default());
+        flow.window.room(&mut spares)[..13].copy_from_slice(b"old head|body");
+        flow.window.filled(13);
+        flow.window.skip(9);
+        flow.begin(Source::Length(4), false, false, &Limits::default());
+        assert_eq!(flow.stage(), Ok(()));
+        let mark = flow.mark();
+        for _ in 0..2 {
+            flow.text.extend_from_slice(b"a new head|");
+            flow.join();
+            assert_eq!((flow.window.content(), flow.text.len()), (&b"a new head|body"[..], 0));
+            assert_eq!((flow.mark(), flow.is_torn()), (mark.clone(), false));
+            flow.advance(3);
+            assert_eq!((flow.mark(), flow.is_torn(), flow.delivered), (mark.clone(), true, 0));
+            // Once more, over another connection.
+            flow.rewind(mark.clone());
+            assert_eq!((flow.window.content(), flow.is_torn()), (&b"body"[..], false));
+        }
+        flow.text.extend_from_slice(b"head|");
+        flow.join();
+        flow.advance(7);
+        assert_eq!((flow.window.content(), flow.is_torn(), flow.delivered), (&b"dy"[..], false, 2));
+        flow.advance(2);
+        assert!(flow.is_done());
     }
 }

@@ -85,13 +85,18 @@ impl Stream {
 
     /// Reads into `space`, which is not empty. `Ok(0)` is the end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let State::Fresh(socket) = &self.state {
+        // Who sends and sends is asked for by way of the reactor, which lets others have their turn after some reads.
+        if !self.has_more
+            && let State::Fresh(socket) = &self.state
+        {
             match retry(|| read(socket, space)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+                done => {
+                    self.has_more = done.as_ref().is_ok_and(|count| *count == space.len());
+                    return Poll::Ready(done);
+                }
             }
         }
-        // Who sends and sends has to be waited for like others, even where it is ready always: so others get their turn.
         if std::mem::take(&mut self.has_more) {
             ready!(self.registered()?.poll_read_ready(cx))?;
         }
@@ -319,5 +324,38 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_fresh_client_that_sends_and_sends_lets_others_have_their_turn() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (ours, _) = listener.accept().unwrap();
+            peer.write_all(&[1; 64]).unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let mut stream = Stream::accepted(ours);
+            let mut space = [0; 16];
+            let mut read = async || {
+                let mut stood_back = false;
+                let count = poll_fn(|cx| {
+                    let read = stream.poll_read(cx, &mut space);
+                    stood_back |= read.is_pending();
+                    read
+                });
+                (count.await.unwrap(), stood_back)
+            };
+            assert_eq!(read().await, (16, false));
+            assert_eq!(read().await, (16, true), "the first read has left something");
+        });
     }
 }

@@ -1,4 +1,5 @@
-//! The tokenizer: cuts a head into the parts of its first line and its field lines, each byte looked at once.
+//! The tokenizer: cuts a head into the parts of its first line and its field lines, each byte of what is usual looked at
+//! once.
 //!
 //! It knows the grammar (RFC 9112 sections 3, 4 and 5) and no leniency: a line ends in CRLF, one blank stands between
 //! parts, no field line is folded. A line that is not whole yet is no fault as long as it can still become right, so
@@ -289,7 +290,61 @@ const fn controls(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Field lines that are nearly right, behind something and before something, and cut anywhere.
+    fn nearly_right() -> impl Strategy<Value = (Vec<u8>, usize)> {
+        let name = prop::sample::select(vec![
+            "Host",
+            "te",
+            "content-length",
+            "Content-Type",
+            "X-Forwarded-Host",
+            "Transfer-Encoding",
+            "User-Agent",
+            "X",
+            "Hos",
+            "",
+        ]);
+        let odd = prop_oneof![any::<u8>(), prop::sample::select(b"\r\n\t :\0\x1f\x7f\xff\xba;@`-_".to_vec())];
+        let between = prop::sample::select(vec![": ", ": ", ": ", ":", ":  ", ":\t", " : ", "::"]);
+        let end = prop::sample::select(vec![
+            "\r\n\r\n",
+            "\r\n\r\n",
+            "\r\nA: b\r\n",
+            " \r\n",
+            "\t\r\n",
+            "\n",
+            "\r",
+            "",
+        ]);
+        let wounds = prop::collection::vec((any::<prop::sample::Index>(), odd), 0..3);
+        (0..3_usize, name, between, "[a-z ]{0,24}", end, wounds, any::<prop::sample::Index>()).prop_map(
+            |(start, name, between, value, end, wounds, cut)| {
+                let mut head = format!("{:start$}{name}{between}{value}{end}", "").into_bytes();
+                for (at, byte) in wounds {
+                    if let Some(place) = head.len().checked_sub(1).map(|last| at.index(last + 1)) {
+                        head[place] = byte;
+                    }
+                }
+                head.truncate(head.len() - cut.index(head.len() + 1) / 3);
+                (head, start)
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn the_short_way_and_the_long_one_cut_a_line_alike((head, start) in nearly_right()) {
+            let line = head.get(start..).unwrap_or_default();
+            let (short, long) = (field_line(&head, start), unusual_line(line, start));
+            prop_assert_eq!(format!("{short:?}"), format!("{long:?}"), "{}", head.escape_ascii());
+        }
+    }
 
     #[test]
     fn a_run_of_text_ends_where_it_does_byte_by_byte() {

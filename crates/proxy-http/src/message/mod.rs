@@ -2,7 +2,7 @@
 //!
 //! A head is parsed without leniency and written again by us, or refused with a status; nothing passes
 //! verbatim. Everything here is a pure function over bytes: no socket, no clock, no task. The tokenizer is ours
-//! (`lines.rs`): each byte is looked at once, and what a general parser would let through is never let in, because two
+//! (`lines.rs`): each byte of what is usual is looked at once, and what a general parser would let through is never let in, because two
 //! parsers that read one message differently are all that request smuggling needs. `httparse` is the oracle of its
 //! tests.
 //!

@@ -111,7 +111,7 @@ impl RequestHead {
     /// (RFC 9112 section 2.2) and counted into the length.
     ///
     /// Call it again with the same and more bytes after [`Parsed::Partial`], and [`RequestHead::clear`] when a
-    /// head is given up half-way. How the bytes arrived makes no difference to the outcome.
+    /// head is given up half-way. How the bytes arrived makes no difference to whether a head is accepted, and as what.
     ///
     /// # Errors
     /// See [`Reject`]. The connection is closed after the answer.
