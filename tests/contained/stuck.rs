@@ -64,6 +64,7 @@ fn does_not_come_back(server: &Server, ident: &str, what: &str) {
     // It may have been answered before.
     drop(client.try_response(false));
     assert!(client.is_closed(), "{what}: its client is told");
+    until_true("the line that names it", || !server.log_lines("event=module_stuck").is_empty());
     let stuck = server.log_lines("event=module_stuck");
     assert!(stuck.len() == 1 && stuck[0].contains(&format!("[{ident}:error]")), "{stuck:?}");
     assert_eq!(admin::module(server, ident)["faults"]["stuck"], 1);
@@ -145,6 +146,7 @@ fn a_slow_hook_is_told_of_and_one_that_takes_longer_than_the_hard_budget_is_fenc
     });
     let module = admin::module(&server, "hostile_module");
     assert_eq!((&module["state"], &module["faults"]["stuck"]), (&"closed".into(), &0.into()), "{module}");
+    until_true("a line of it", || !server.log_lines("event=module_slow").is_empty());
     let lines = server.log_lines("event=module_slow");
     assert!(lines[0].contains("hook=proxy.load_balance"), "{lines:?}");
     figure(format_args!("5 ms: {} seen slow, {} lines, never shut out", module["slow"], lines.len()));

@@ -85,6 +85,8 @@ fn a_format_and_a_level_change_with_the_generation() {
     assert_eq!(bad(), 400);
     until_true("a line of level info", || !server.log_lines("event=bad_request").is_empty());
     assert_eq!(server.log_lines("event=bad_request").len(), 1, "{}", server.log());
+    // Each executor writes its lines when it has answered.
+    wait_for_file(&server.root().join("access.log"), "one /a");
     let log = wait_for_file(&server.root().join("access.log"), "two /b");
     assert!(log.contains("one /a") && !log.contains("two /a") && !log.contains("one /b"), "{log}");
 }
@@ -210,6 +212,7 @@ fn each_generation_ends_its_modules_once() {
         until_true("the old one to end", || generation(&server)["live"] == 1);
     }
     assert_eq!(number(&server), 6);
+    until_true("what the last one told", || server.log_lines("counter: begin=").len() >= 6);
     let ends = server.log_lines("counter: begin=");
     assert_eq!(ends.len(), 6, "{ends:#?}");
     assert_eq!(ends.iter().filter(|line| line.contains("begin=1 next_ok=1")).count(), 5, "{ends:#?}");
