@@ -13,7 +13,6 @@ use crate::support::config::load_line;
 use crate::support::modules;
 use crate::support::origin::Origin;
 use crate::support::server::Server;
-use crate::support::wait::until_true;
 
 /// What counts is the executor's own time: where it has a tenth of a processor, forty who wait are two milliseconds each.
 const SHORT_DELAY: &str = "OverloadDelay 20ms\n";
@@ -69,12 +68,12 @@ impl<'a> Askers<'a> {
 #[test]
 fn where_they_would_wait_for_too_long_newcomers_are_refused_unless_that_is_off() {
     let origin = Origin::named("ok");
-    let server = busy(SHORT_DELAY, &origin);
+    let mut server = busy(SHORT_DELAY, &origin);
     let begun = Instant::now();
     // It has to compute for a second before that counts; on a busy machine others compute meanwhile.
     let served = Askers::new(&server, 40).served_until_refused(1000).expect("somebody is refused");
     assert!(served > 40, "{served}: a burst is served");
-    until_true("a line of it", || !server.log_lines("event=overload").is_empty());
+    server.wait_for_log("event=overload");
     let (lines, rounds) = (server.log_lines("event=overload").len(), begun.elapsed().as_secs() / 5);
     assert!(
         (1..=2 + rounds).contains(&(lines as u64)),

@@ -37,12 +37,11 @@ fn a_panic_in_one_request_of_ten_shuts_the_module_out_at_the_fifth_and_costs_no_
         let count = faults["panic"].as_u64().unwrap() + faults["bad_return"].as_u64().unwrap();
         assert_eq!((count, &module["state"]), (5, &"open".into()), "{module}");
         assert!(module["refused"].as_u64().unwrap() > many(5000) as u64 / 2, "{module}");
-        let shut = || server.log_lines("event=module_quarantined");
         // What is told may come behind what is answered.
-        until_true("the line that it is shut out", || !shut().is_empty());
+        server.wait_for_log("event=module_quarantined");
         let event = if mode == "garbage" { "event=bad_return" } else { "event=module_panic" };
         assert_eq!(server.log_lines(event).len(), 5);
-        let shut = shut();
+        let shut = server.log_lines("event=module_quarantined");
         assert_eq!(shut.len(), 1, "{shut:?}");
         assert!(shut[0].contains("generation=1 faults=5 seconds=30"), "{}", shut[0]);
         assert!(server.is_running());
@@ -54,7 +53,7 @@ fn a_panic_in_one_request_of_ten_shuts_the_module_out_at_the_fifth_and_costs_no_
 fn a_module_that_mends_is_let_in_again_and_one_that_does_not_rests_twice_as_long() {
     let (origins, urls) = origins();
     // Five while closed, then one in each of two trials.
-    let server = hostile(
+    let mut server = hostile(
         "Executors 1\nModuleOnPanic quarantine 5/60s 100ms\nLogLevel info\nHostileMode next-panic\nHostileUntil 7\n",
         &urls,
     );
@@ -69,7 +68,7 @@ fn a_module_that_mends_is_let_in_again_and_one_that_does_not_rests_twice_as_long
         begun.elapsed()
     ));
     assert_eq!((failed, panics_of(&server, "hostile_module")), (0, 7));
-    until_true("the line that says so", || !server.log_lines("event=module_recovered").is_empty());
+    server.wait_for_log("event=module_recovered");
     let rests: Vec<String> = server
         .log_lines("event=module_quarantined")
         .iter()
@@ -166,9 +165,9 @@ fn where_the_configuration_says_so_the_process_ends_and_says_why() {
 #[test]
 fn a_balancer_that_offers_one_dead_endpoint_for_ever_costs_no_request() {
     let (dead, origin) = (Refused::new(), Origin::quick());
-    let server = hostile("HostileMode repeat\n", &[dead.url(), origin.url()]);
+    let mut server = hostile("HostileMode repeat\n", &[dead.url(), origin.url()]);
     (0..7).for_each(|_| assert_eq!(server.get("/").status, 200));
-    until_true("the line that it is shut out", || !server.log_lines("event=module_quarantined").is_empty());
+    server.wait_for_log("event=module_quarantined");
     let lines = server.log_lines("event=bad_return");
     assert!(
         lines.len() == 5 && lines[0].contains("offers only endpoints that were tried already"),

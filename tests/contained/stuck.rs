@@ -139,14 +139,14 @@ fn a_call_that_comes_back_is_answered_and_its_executor_ends_with_its_connections
 #[test]
 fn a_slow_hook_is_told_of_and_one_that_takes_longer_than_the_hard_budget_is_fenced() {
     let origin = Origin::quick();
-    let server = hostile("LogLevel warn\nHostileMode next-slow\nHostileMillis 5\n", &[origin.url()]);
+    let mut server = hostile("LogLevel warn\nHostileMode next-slow\nHostileMillis 5\n", &[origin.url()]);
     until_true("slow calls that are seen", || {
         assert_eq!(server.get("/").status, 200);
         admin::module(&server, "hostile_module")["slow"].as_u64().unwrap() >= 10
     });
     let module = admin::module(&server, "hostile_module");
     assert_eq!((&module["state"], &module["faults"]["stuck"]), (&"closed".into(), &0.into()), "{module}");
-    until_true("a line of it", || !server.log_lines("event=module_slow").is_empty());
+    server.wait_for_log("event=module_slow");
     let lines = server.log_lines("event=module_slow");
     assert!(lines[0].contains("hook=proxy.load_balance"), "{lines:?}");
     figure(format_args!("5 ms: {} seen slow, {} lines, never shut out", module["slow"], lines.len()));

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
+use rustix::io::retry_on_intr;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::pipe::{SpliceFlags, splice};
 use socket2::SockRef;
@@ -89,7 +90,7 @@ impl Stream {
         if !self.has_more
             && let State::Fresh(socket) = &self.state
         {
-            match retry(|| read(socket, space)) {
+            match read(socket, space) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => {
                     self.has_more = done.as_ref().is_ok_and(|count| *count == space.len());
@@ -113,7 +114,6 @@ impl Stream {
                     self.has_more = count == space.len();
                     return Poll::Ready(Ok(count));
                 }
-                (None, Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
                     return Poll::Ready(Err(error));
                 }
@@ -125,7 +125,7 @@ impl Stream {
     /// Writes some of `bytes`, which are not empty.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if let State::Fresh(socket) = &self.state {
-            match retry(|| write(socket, bytes)) {
+            match write(socket, bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return Poll::Ready(done),
             }
@@ -137,7 +137,6 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(socket.poll_write_ready(cx))?;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 done => return Poll::Ready(done),
             }
         }
@@ -300,12 +299,12 @@ impl Stream {
 // By rustix: the C library's calls are points where a thread may be cancelled, which costs them two atomic operations.
 
 fn read(socket: impl AsFd, space: &mut [u8]) -> io::Result<usize> {
-    let (_, count) = recv(socket, space, RecvFlags::empty())?;
+    let (_, count) = retry_on_intr(|| recv(&socket, &mut *space, RecvFlags::empty()))?;
     Ok(count)
 }
 
 fn write(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    Ok(send(socket, bytes, SendFlags::NOSIGNAL)?)
+    Ok(retry_on_intr(|| send(&socket, bytes, SendFlags::NOSIGNAL))?)
 }
 
 /// Pending where the call is to be made again, once the reactor says so.

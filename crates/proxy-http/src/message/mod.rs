@@ -2,9 +2,9 @@
 //!
 //! A head is parsed without leniency and written again by us, or refused with a status; nothing passes
 //! verbatim. Everything here is a pure function over bytes: no socket, no clock, no task. The tokenizer is ours
-//! (`lines.rs`): each byte of what is usual is looked at once, and what a general parser would let through is never let in, because two
-//! parsers that read one message differently are all that request smuggling needs. `httparse` is the oracle of its
-//! tests.
+//! (`lines.rs`): each byte of what is usual is looked at once, and what a general parser would let through is never
+//! let in, because two parsers that read one message differently are all that request smuggling needs. `httparse` is
+//! the oracle of its tests.
 //!
 //! * [`RequestHead`] and [`ResponseHead`] index the bytes of a head and hold the facts that follow from it. They
 //!   belong to a connection and are used again for every message, so that parsing allocates nothing.

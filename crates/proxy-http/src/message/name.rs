@@ -84,17 +84,11 @@ impl Name {
 
     /// Classifies by the very name, in any case.
     pub(super) fn exactly(name: &[u8]) -> Self {
-        let mut word = [0; WORD];
-        match word.get_mut(..name.len()) {
-            Some(front) => {
-                front.copy_from_slice(name);
-                well_known(u128::from_le_bytes(word), name.len()).unwrap_or(Self::Other)
-            }
-            None => LONG
-                .iter()
-                .find(|(long, _)| name.eq_ignore_ascii_case(long.as_bytes()))
-                .map_or(Self::Other, |(_, kind)| *kind),
+        if name.len() <= WORD {
+            return well_known(number(name), name.len()).unwrap_or(Self::Other);
         }
+        let long = LONG.iter().find(|(long, _)| name.eq_ignore_ascii_case(long.as_bytes()));
+        long.map_or(Self::Other, |(_, kind)| *kind)
     }
 
     /// Its place in a set of names.
@@ -108,8 +102,9 @@ const WORD: usize = 16;
 /// 1 in each byte.
 const ONES: u128 = u128::MAX / 255;
 
-/// Names of at most [`WORD`] bytes: those that matter, and the usual ones of those that do not.
-const WELL_KNOWN: [(&str, Name); SHORT] = [
+/// Names of at most [`WORD`] bytes: those that matter, and the usual ones of those that do not, which are shorter, as
+/// [`Name::in_front`] finds no longer ones.
+const WELL_KNOWN: &[(&str, Name)] = &[
     ("accept", Name::Other),
     ("accept-encoding", Name::Other),
     ("accept-language", Name::Other),
@@ -118,7 +113,6 @@ const WELL_KNOWN: [(&str, Name); SHORT] = [
     ("authorization", Name::Other),
     ("cache-control", Name::Other),
     ("connection", Name::Connection),
-    ("content-encoding", Name::Other),
     ("content-length", Name::ContentLength),
     ("content-location", Name::ContentLocation),
     ("content-type", Name::Other),
@@ -153,7 +147,6 @@ const WELL_KNOWN: [(&str, Name); SHORT] = [
     ("x-forwarded-for", Name::XForwardedFor),
     ("x-forwarded-host", Name::XForwardedHost),
 ];
-const SHORT: usize = 42;
 
 /// Longer names that matter.
 const LONG: [(&str, Name); 3] = [
@@ -185,7 +178,7 @@ struct Slot {
 static SLOTS: [Slot; 1 << BITS] = {
     let mut slots = [Slot { word: 0, len: NOBODY, name: Name::Other }; 1 << BITS];
     let mut at = 0;
-    while at < SHORT {
+    while at < WELL_KNOWN.len() {
         let (text, name) = WELL_KNOWN[at];
         let word = number(text.as_bytes());
         let slot = &mut slots[hash(word)];
@@ -207,6 +200,7 @@ const fn hash(word: u128) -> usize {
     (both.wrapping_mul(FACTOR) >> (u64::BITS - BITS)) as usize
 }
 
+/// A name of at most [`WORD`] bytes as a number.
 const fn number(name: &[u8]) -> u128 {
     let mut word = [0; WORD];
     let mut at = 0;
@@ -322,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_well_known_name_is_found_in_any_case_and_no_other_is() {
-        for (text, kind) in WELL_KNOWN {
+        for &(text, kind) in WELL_KNOWN {
             let line = |name: &str| format!("{name}: some value that is long enough");
             for name in [text.to_owned(), text.to_uppercase()] {
                 assert_eq!(Name::of(name.as_bytes()), Ok(kind), "{name}");

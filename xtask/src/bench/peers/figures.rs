@@ -12,6 +12,12 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
+/// The median of what the first of each pair is to the second; nothing where there is no pair.
+pub(crate) fn median_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
+    let ratios: Vec<f64> = pairs.into_iter().filter_map(|(a, b)| ratio(a, b)).collect();
+    (!ratios.is_empty()).then(|| median(ratios))
+}
+
 /// `a` by `b`; nothing where there is no `b`.
 pub(crate) fn ratio(a: f64, b: f64) -> Option<f64> {
     (b > 0.0).then(|| a / b)
@@ -45,6 +51,12 @@ mod tests {
     fn a_ratio_wants_a_divisor() {
         assert_eq!(ratio(3.0, 2.0), Some(1.5));
         assert_eq!(ratio(3.0, 0.0), None);
+    }
+
+    #[test]
+    fn pairs_are_compared_one_by_one() {
+        assert_eq!(median_ratio([(3.0, 1.0), (40.0, 10.0), (5.0, 1.0), (9.0, 0.0)]), Some(4.0));
+        assert_eq!(median_ratio([(9.0, 0.0)]), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::Bench;
 use super::check::Check;
-use super::figures::{median, ratio, thousands};
+use super::figures::{median, median_ratio, thousands};
 use super::load::{Round, run as run_load};
 use super::page::{Part, Plot};
 use super::proxy::{Kind, Proxy, Serving};
@@ -72,9 +72,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Part> {
         let beside = of(|life| life.beside.per_cpu_second());
         let closed: u64 = lives.iter().map(|life| life.closed).sum();
         let errors: u64 = lives.iter().map(|life| life.alone.errors + life.beside.errors).sum();
-        let each_life = |life: &Life| ratio(life.beside.per_cpu_second(), life.alone.per_cpu_second());
-        let ratios: Vec<f64> = lives.iter().filter_map(each_life).collect();
-        let kept = (!ratios.is_empty()).then(|| median(ratios));
+        let speeds = |life: &Life| (life.beside.per_cpu_second(), life.alone.per_cpu_second());
+        let kept = median_ratio(lives.iter().map(speeds));
         table.row(vec![
             proxy.kind.name().to_owned(),
             format!("{each:.2}"),

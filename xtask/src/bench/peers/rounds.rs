@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::Bench;
-use super::figures::{median, ratio};
+use super::figures::{median, median_ratio, ratio};
 use super::load::{Load, Round, run};
 use super::proxy::Serving;
 
@@ -41,10 +41,8 @@ impl Rounds {
     /// some seconds is slow for both. Where no turn counts for both, what the median is to the median.
     pub(crate) fn ratio(&self, other: &Self, of: impl Fn(&Round) -> f64) -> Option<f64> {
         let beside = |turn: &Turn| other.kept.iter().find(|beside| beside.number == turn.number);
-        let pairs = self.kept.iter().filter_map(|turn| Some((turn, beside(turn)?)));
-        let ratios: Vec<f64> =
-            pairs.filter_map(|(turn, beside)| ratio(of(&turn.round), of(&beside.round))).collect();
-        if ratios.is_empty() { ratio(self.median(&of), other.median(&of)) } else { Some(median(ratios)) }
+        let pairs = self.kept.iter().filter_map(|turn| Some((of(&turn.round), of(&beside(turn)?.round))));
+        median_ratio(pairs).or_else(|| ratio(self.median(&of), other.median(&of)))
     }
 
     /// Errors of all rounds, counted or not.
